@@ -1,0 +1,49 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace relmpi {
+
+// The whole file. Throws InputError when it cannot be read.
+std::string read_file(const std::filesystem::path& path);
+
+// The lines of a file, split at '\n' alone (a vocabulary holds U+2028); a '\r' before it is dropped, and so is an
+// empty last line. Throws InputError when the file cannot be read.
+std::vector<std::string> read_lines(const std::filesystem::path& path);
+
+// A file that appears under its name whole or not at all: written to "<path>.tmp.<pid>", fsynced, renamed, its folder
+// fsynced. Without commit() the destructor removes what was written. Throws RuntimeError with the path and the
+// system's reason (no space left, read-only, ...).
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::string_view bytes);
+  // For writers that open a file by name themselves (HDF5).
+  const std::filesystem::path& temporary_path() const { return temporary_; }
+  void commit();
+
+ private:
+  void flush();
+
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+  std::string buffer_;
+  int descriptor_ = -1;
+};
+
+void write_file_atomic(const std::filesystem::path& path, std::string_view bytes);
+
+// Makes names in a folder durable. Throws RuntimeError.
+void fsync_path(const std::filesystem::path& path);
+
+// Creates the folder and its parents. Throws InputError with the reason.
+void create_folder(const std::filesystem::path& path);
+
+}  // namespace relmpi
