@@ -51,8 +51,10 @@ if(NOT TARGET Libtorch::torch)
   add_library(Libtorch::cuda INTERFACE IMPORTED)
   add_library(Libtorch::nccl INTERFACE IMPORTED)
   add_library(Libtorch::torch INTERFACE IMPORTED)
-  target_include_directories(Libtorch::torch SYSTEM INTERFACE
-                             ${LIBTORCH_ROOT}/include ${LIBTORCH_ROOT}/include/torch/csrc/api/include)
+  # After the system's own folders: the wheel carries another fmt, which spdlog must not see.
+  target_compile_options(Libtorch::torch INTERFACE
+                         "SHELL:-idirafter ${LIBTORCH_ROOT}/include"
+                         "SHELL:-idirafter ${LIBTORCH_ROOT}/include/torch/csrc/api/include")
   target_link_options(Libtorch::torch INTERFACE ${_link_options})
   target_link_libraries(Libtorch::torch INTERFACE
                         ${LIBTORCH_LIBRARY} ${LIBTORCH_CPU_LIBRARY} ${LIBTORCH_C10_LIBRARY})

@@ -1,0 +1,75 @@
+#include "model/encoder.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+namespace relmpi {
+namespace {
+
+// Below this many slots explicit batched products beat scaled_dot_product_attention on the CPU for a whole step, whose
+// backward pass is slow there (measured, see ../docs/performance.md).
+constexpr std::int64_t kExplicitAttentionBelow = 160;
+
+// qkv (B, S, 3H) -> (B, S, H).
+at::Tensor attention(const at::Tensor& qkv, const at::Tensor& padding_mask, const ModelConfig& config, bool train) {
+  const std::int64_t b = qkv.size(0), s = qkv.size(1), heads = config.num_attention_heads;
+  const std::int64_t size = config.hidden_size / heads;
+  const double dropout = train ? config.attention_probs_dropout_prob : 0.0;
+  const at::Tensor split = qkv.view({b, s, 3, heads, size}).permute({2, 0, 3, 1, 4});  // (3, B, heads, S, size)
+  const at::Tensor q = split.select(0, 0), k = split.select(0, 1), v = split.select(0, 2);
+  at::Tensor mixed;
+  if (qkv.is_cuda() || s >= kExplicitAttentionBelow) {
+    mixed = at::scaled_dot_product_attention(
+        q, k, v, padding_mask.defined() ? std::optional<at::Tensor>(padding_mask) : std::nullopt, dropout);
+  } else {
+    at::Tensor scores = at::matmul(q * (1.0 / std::sqrt(static_cast<double>(size))), k.transpose(-2, -1));
+    if (padding_mask.defined())
+      scores = scores.masked_fill(padding_mask.logical_not(), -std::numeric_limits<double>::infinity());
+    mixed = at::matmul(at::dropout(at::softmax(scores, -1), dropout, train), v);
+  }
+  return mixed.transpose(1, 2).reshape({b, s, config.hidden_size});
+}
+
+at::Tensor layer(const LayerWeights& w, const ModelConfig& c, const at::Tensor& x, const at::Tensor& padding_mask,
+                 bool train) {
+  const bool pre = c.layer_norm == NormPlace::kPre;
+  const auto drop = [&](const at::Tensor& t) { return at::dropout(t, c.hidden_dropout_prob, train); };
+  const auto norm = [&](const NormWeights& n, const at::Tensor& t) { return apply(n, t, c.layer_norm_eps); };
+  const auto attend = [&](const at::Tensor& t) {
+    return drop(apply(w.attention_output, attention(apply(w.qkv, t), padding_mask, c, train)));
+  };
+  const auto feed_forward = [&](const at::Tensor& t) {
+    return drop(apply(w.output, at::gelu(apply(w.intermediate, t))));
+  };
+  if (pre) {
+    const at::Tensor y = x + attend(norm(w.attention_norm, x));
+    return y + feed_forward(norm(w.output_norm, y));
+  }
+  const at::Tensor y = norm(w.attention_norm, x + attend(x));
+  return norm(w.output_norm, y + feed_forward(y));
+}
+
+}  // namespace
+
+at::Tensor embed(const Weights& w, const ModelConfig& config, const Inputs& in, const at::Tensor& prompt) {
+  const std::int64_t h = config.hidden_size;
+  at::Tensor words = at::embedding(w.word, in.ids.view(-1));  // (B * S, H)
+  if (prompt.defined()) {
+    const at::Tensor rows = prompt.unsqueeze(0).expand({in.rows, prompt.size(0), h}).reshape({-1, h});
+    words = words.index_copy(0, in.prompt_slots, rows);
+  }
+  const at::Tensor sum = words + at::embedding(w.position, in.positions.view(-1)) + w.token_type.select(0, 0);
+  return sum.view({in.rows, in.width, h});
+}
+
+at::Tensor encode(const Weights& w, const ModelConfig& config, const Inputs& in, const at::Tensor& prompt, Mode mode) {
+  const bool train = mode == Mode::kTrain;
+  at::Tensor x = apply(w.embeddings_norm, embed(w, config, in, prompt).to(w.dtype), config.layer_norm_eps);
+  x = at::dropout(x, config.hidden_dropout_prob, train);
+  for (const LayerWeights& weights : w.layers) x = layer(weights, config, x, in.padding_mask, train);
+  if (w.final_norm.weight.defined()) x = apply(w.final_norm, x, config.layer_norm_eps);
+  return x.reshape({in.rows * in.width, config.hidden_size});
+}
+
+}  // namespace relmpi

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include "data/candidates.h"
+#include "data/vocabulary.h"
+#include "model/config.h"
+#include "model/parameters.h"
+
+namespace relmpi {
+
+// A model as it lies in a folder: config.json, vocab.txt, model.safetensors, in Hugging Face's layout, with our tensors
+// ("dgca.*", among them the candidate table "dgca.candidates" (V, K) int32) beside BERT's.
+struct Model {
+  ModelConfig config;
+  std::shared_ptr<const Vocabulary> vocabulary;
+  std::shared_ptr<Parameters> parameters;
+  CandidateTable candidates;  // width 0 where the folder has none
+
+  // (V, K) int32 on the parameters' device; undefined where there is none.
+  at::Tensor candidate_table() const;
+};
+
+// Opens a folder that we or transformers saved. Tensors of ours that a plain BERT folder lacks keep the values of
+// initialise() with `seed` where `allow_plain_bert`; otherwise they are demanded. Throws InputError naming folder, tensor
+// and remedy. `adjust` may change the configuration before the parameters are made.
+Model load_model(const std::filesystem::path& folder, at::Device device, bool allow_plain_bert = false,
+                 std::uint64_t seed = 0, const std::function<void(ModelConfig&)>& adjust = {});
+
+// Writes the three files, each atomically. The folder must exist.
+void save_model(const std::filesystem::path& folder, const Model& model);
+
+}  // namespace relmpi

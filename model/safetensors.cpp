@@ -1,0 +1,151 @@
+#include "model/safetensors.h"
+
+#include <ATen/ATen.h>
+
+#include <array>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/error.h"
+#include "base/files.h"
+
+namespace relmpi {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::array<std::pair<at::ScalarType, const char*>, 7> kDtypes{{{at::kDouble, "F64"},
+                                                                         {at::kFloat, "F32"},
+                                                                         {at::kHalf, "F16"},
+                                                                         {at::kBFloat16, "BF16"},
+                                                                         {at::kLong, "I64"},
+                                                                         {at::kInt, "I32"},
+                                                                         {at::kByte, "U8"}}};
+
+std::optional<at::ScalarType> dtype_named(const std::string& name) {
+  for (const auto& [dtype, known] : kDtypes)
+    if (name == known) return dtype;
+  return std::nullopt;
+}
+
+const char* name_of(at::ScalarType dtype) {
+  for (const auto& [known, name] : kDtypes)
+    if (dtype == known) return name;
+  RELMPI_CHECK(false, "no safetensors name for dtype {}", c10::toString(dtype));
+}
+
+struct Entry {
+  std::string name;
+  at::ScalarType dtype;
+  std::vector<std::int64_t> shape;
+  std::uint64_t begin, end;
+};
+
+std::uint64_t header_length(const std::string& bytes, const std::string& file) {
+  if (bytes.size() < 8) throw InputError("{} has {} bytes and is no safetensors file", file, bytes.size());
+  std::uint64_t length = 0;
+  for (int i = 7; i >= 0; --i) length = (length << 8) | static_cast<unsigned char>(bytes[static_cast<std::size_t>(i)]);
+  if (length > bytes.size() - 8)
+    throw InputError("{}: the header claims {} bytes, the file has {}: truncated or damaged; copy or download it again",
+                     file, length, bytes.size());
+  return length;
+}
+
+Entry parse_entry(const std::string& name, const json& value, const std::string& file) {
+  Entry entry{.name = name, .dtype = at::kFloat, .shape = {}, .begin = 0, .end = 0};
+  try {
+    const auto dtype = dtype_named(value.at("dtype").get<std::string>());
+    if (!dtype)
+      throw InputError("{}: tensor {} has the dtype {}; known are F64 F32 F16 BF16 I64 I32 U8", file, name,
+                       value.at("dtype").dump());
+    entry.dtype = *dtype;
+    entry.shape = value.at("shape").get<std::vector<std::int64_t>>();
+    const auto offsets = value.at("data_offsets").get<std::array<std::uint64_t, 2>>();
+    entry.begin = offsets[0];
+    entry.end = offsets[1];
+  } catch (const json::exception& error) {
+    throw InputError("{}: the header entry of tensor {} is damaged: {}", file, name, error.what());
+  }
+  std::uint64_t bytes = c10::elementSize(entry.dtype);
+  for (const std::int64_t size : entry.shape) {
+    if (size < 0 || (size > 0 && bytes > (std::uint64_t{1} << 62) / static_cast<std::uint64_t>(size)))
+      throw InputError("{}: tensor {} has an impossible shape {}", file, name, value.at("shape").dump());
+    bytes *= static_cast<std::uint64_t>(size);
+  }
+  if (entry.begin > entry.end || entry.end - entry.begin != bytes)
+    throw InputError("{}: tensor {} needs {} bytes for its shape and dtype, but its offsets are {} to {}", file, name,
+                     bytes, entry.begin, entry.end);
+  return entry;
+}
+
+std::vector<Entry> parse_header(const std::string& bytes, std::uint64_t length, const std::string& file) {
+  json header;
+  try {
+    header = json::parse(bytes.begin() + 8, bytes.begin() + 8 + static_cast<std::ptrdiff_t>(length));
+  } catch (const json::exception& error) {
+    throw InputError("{}: the header is not JSON ({}): damaged; copy or download it again", file, error.what());
+  }
+  if (!header.is_object()) throw InputError("{}: the header is not a JSON object", file);
+  std::vector<Entry> entries;
+  for (const auto& [name, value] : header.items())
+    if (name != "__metadata__") entries.push_back(parse_entry(name, value, file));
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
+  std::uint64_t expected = 0;
+  for (const Entry& entry : entries) {
+    if (entry.begin != expected)
+      throw InputError("{}: tensor {} starts at byte {} of the data, but {} was expected: overlapping or missing data",
+                       file, entry.name, entry.begin, expected);
+    expected = entry.end;
+  }
+  if (expected != bytes.size() - 8 - length)
+    throw InputError("{}: the tensors need {} bytes, the file holds {}: truncated or damaged; copy or download it again",
+                     file, expected, bytes.size() - 8 - length);
+  return entries;
+}
+
+}  // namespace
+
+std::map<std::string, at::Tensor> read_safetensors(const std::filesystem::path& path) {
+  const std::string file = path.string();
+  const std::string bytes = read_file(path);
+  const std::uint64_t length = header_length(bytes, file);
+  std::map<std::string, at::Tensor> tensors;
+  for (const Entry& entry : parse_header(bytes, length, file)) {
+    at::Tensor tensor = at::empty(entry.shape, entry.dtype);
+    if (entry.end > entry.begin)
+      std::memcpy(tensor.data_ptr(), bytes.data() + 8 + length + entry.begin, entry.end - entry.begin);
+    tensors.emplace(entry.name, std::move(tensor));
+  }
+  return tensors;
+}
+
+void write_safetensors(const std::filesystem::path& file,
+                       const std::vector<std::pair<std::string, at::Tensor>>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  nlohmann::ordered_json header;
+  header["__metadata__"] = metadata;
+  std::uint64_t offset = 0;
+  for (const auto& [name, tensor] : tensors) {
+    const std::uint64_t bytes = tensor.nbytes();
+    header[name] = {{"dtype", name_of(tensor.scalar_type())},
+                    {"shape", tensor.sizes().vec()},
+                    {"data_offsets", {offset, offset + bytes}}};
+    offset += bytes;
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  AtomicFile out(file);
+  std::string length(8, '\0');
+  for (std::size_t i = 0; i < 8; ++i) length[i] = static_cast<char>(text.size() >> (8 * i) & 0xFF);
+  out.write(length);
+  out.write(text);
+  for (const auto& [name, tensor] : tensors) {
+    const at::Tensor host = tensor.detach().to(at::kCPU).contiguous();
+    out.write({static_cast<const char*>(host.data_ptr()), host.nbytes()});
+  }
+  out.commit();
+}
+
+}  // namespace relmpi

@@ -1,0 +1,81 @@
+#include "model/weights.h"
+
+#include <ATen/ATen.h>
+
+namespace relmpi {
+namespace {
+
+class Caster {
+ public:
+  Caster(const Parameters& parameters, at::ScalarType dtype) : parameters_(parameters), dtype_(dtype) {}
+
+  at::Tensor tensor(const std::string& name) const { return parameters_.leaf(name).to(dtype_); }
+  LinearWeights linear(const std::string& name) const { return {tensor(name + ".weight"), tensor(name + ".bias")}; }
+  NormWeights norm(const std::string& name) const { return {tensor(name + ".weight"), tensor(name + ".bias")}; }
+
+ private:
+  const Parameters& parameters_;
+  at::ScalarType dtype_;
+};
+
+}  // namespace
+
+Weights cast_weights(const Parameters& parameters, const ModelConfig& config, at::ScalarType dtype) {
+  const Caster cast(parameters, dtype);
+  const Caster keep(parameters, at::kFloat);
+  Weights w;
+  w.dtype = dtype;
+  w.word = keep.tensor("bert.embeddings.word_embeddings.weight");
+  w.word_compute = w.word.detach().to(dtype);
+  w.position = keep.tensor("bert.embeddings.position_embeddings.weight");
+  w.token_type = keep.tensor("bert.embeddings.token_type_embeddings.weight");
+  w.embeddings_norm = cast.norm("bert.embeddings.LayerNorm");
+  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
+    const std::string name = "bert.encoder.layer." + std::to_string(i) + ".";
+    w.layers.push_back({.qkv = cast.linear(name + "attention.self.qkv"),
+                        .attention_output = cast.linear(name + "attention.output.dense"),
+                        .intermediate = cast.linear(name + "intermediate.dense"),
+                        .output = cast.linear(name + "output.dense"),
+                        .attention_norm = cast.norm(name + "attention.output.LayerNorm"),
+                        .output_norm = cast.norm(name + "output.LayerNorm")});
+  }
+  if (config.layer_norm == NormPlace::kPre) w.final_norm = cast.norm("dgca.final_norm");
+  if (config.has_detector()) {
+    w.detector_dense = cast.linear("dgca.detector.dense");
+    w.detector_classifier = cast.linear("dgca.detector.classifier");
+  }
+  if (config.has_candidates()) {
+    w.candidate_dense = cast.linear("dgca.candidate.dense");
+    w.gate = keep.linear("dgca.gate");
+  }
+  w.transform = cast.linear("cls.predictions.transform.dense");
+  w.transform_norm = cast.norm("cls.predictions.transform.LayerNorm");
+  w.vocabulary_bias = keep.tensor("cls.predictions.bias");
+  return w;
+}
+
+at::Tensor prompt_vectors(const Parameters& parameters, const ModelConfig& config) {
+  const std::string name = "dgca.prompt.";
+  const std::int64_t h = config.hidden_size;
+  const at::Tensor embeddings = parameters.leaf(name + "embeddings.weight").unsqueeze(1);  // (2P, 1, H)
+  std::vector<at::Tensor> lstm;
+  for (const char* layer : {"l0", "l0_reverse", "l1", "l1_reverse"})
+    for (const char* part : {"weight_ih_", "weight_hh_", "bias_ih_", "bias_hh_"})
+      lstm.push_back(parameters.leaf(name + "lstm." + part + layer));
+  const at::Tensor zeros = at::zeros({4, 1, h}, embeddings.options());
+  const at::Tensor states = std::get<0>(at::lstm(embeddings, {zeros, zeros}, lstm, /*has_biases=*/true,
+                                                 /*num_layers=*/2, /*dropout=*/0.0, /*train=*/false,
+                                                 /*bidirectional=*/true, /*batch_first=*/false));
+  const auto linear = [&](const at::Tensor& x, const char* layer) {
+    return at::linear(x, parameters.leaf(name + layer + ".weight"), parameters.leaf(name + layer + ".bias"));
+  };
+  return linear(at::relu(linear(states.squeeze(1), "mlp.0")), "mlp.2");
+}
+
+at::Tensor apply(const LinearWeights& linear, const at::Tensor& x) { return at::linear(x, linear.weight, linear.bias); }
+
+at::Tensor apply(const NormWeights& norm, const at::Tensor& x, double eps) {
+  return at::layer_norm(x, {x.size(-1)}, norm.weight, norm.bias, eps);
+}
+
+}  // namespace relmpi
