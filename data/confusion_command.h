@@ -1,0 +1,11 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace relmpi {
+
+// Adds the subcommand confusion, which sets `body` when it is chosen.
+void add_confusion_command(CLI::App& app, std::function<int()>& body);
+
+}  // namespace relmpi

@@ -1,0 +1,24 @@
+#include <CLI/CLI.hpp>
+
+#include "base/log.h"
+#include "base/tool.h"
+#include "data/commands_text.h"
+#if __has_include("data/commands_shard.h")
+#include "data/commands_shard.h"
+#endif
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "From text to training data for Chinese spelling correction.\n"
+      "The usual order: vocab, confusion, noise, shard; then inspect what came out.\n"
+      "`relmpi-data COMMAND --help` explains each.",
+      "relmpi-data");
+  app.require_subcommand(1);
+  relmpi::start_log(-1, 1);
+  std::function<int()> body;
+  relmpi::add_text_commands(app, body);
+#if __has_include("data/commands_shard.h")
+  relmpi::add_shard_commands(app, body);
+#endif
+  return relmpi::run_tool(app, argc, argv, [&] { return body(); });
+}
