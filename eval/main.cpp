@@ -1,0 +1,14 @@
+#include "base/log.h"
+#include "base/tool.h"
+#include "eval/commands_decisions.h"
+
+int main(int argc, char** argv) {
+  CLI::App app("Evaluates models, decision strategies and the programs of others", "relmpi-eval");
+  app.require_subcommand(1);
+  std::function<int()> body;
+  relmpi::add_mdp_command(app, body);
+  relmpi::add_score_command(app, body);
+  relmpi::add_compare_command(app, body);
+  relmpi::start_log(-1, 1);
+  return relmpi::run_tool(app, argc, argv, [&body] { return body(); });
+}
