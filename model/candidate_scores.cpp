@@ -2,7 +2,7 @@
 
 #include <ATen/Parallel.h>
 
-#include "model/torch_headers.h"
+#include "base/torch_headers.h"
 
 namespace relmpi {
 namespace {

@@ -1,0 +1,1 @@
+#include "base/torch_headers.h"

@@ -1,0 +1,143 @@
+#include "dist/device.h"
+
+#include <ATen/Parallel.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <array>
+#include <map>
+#include <set>
+
+#include "base/torch_headers.h"
+#if RELMPI_CUDA
+#include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAFunctions.h>
+#include <cuda_runtime_api.h>
+#endif
+
+namespace relmpi {
+namespace {
+
+int gpu_count() {
+#if RELMPI_CUDA
+  return c10::cuda::device_count();
+#else
+  return 0;
+#endif
+}
+
+std::string gpu_uuid(int index) {
+#if RELMPI_CUDA
+  cudaDeviceProp properties{};
+  C10_CUDA_CHECK(cudaGetDeviceProperties(&properties, index));
+  std::string text;
+  for (const char byte : properties.uuid.bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  return text;
+#else
+  return std::to_string(index);
+#endif
+}
+
+int parse_index(const std::string& wanted, int visible) {
+  const std::string digits = wanted.substr(5);
+  if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos)
+    throw InputError("--device {}: after cuda: a number is expected, 0 to {}", wanted, visible - 1);
+  return std::stoi(digits);
+}
+
+// Ends every rank with the same message when two of them sit on one GPU.
+void demand_distinct(Communicator& communicator, const std::string& mine) {
+  const auto all = communicator.gather_bytes(mine);
+  std::string problem;
+  std::map<std::string, std::size_t> owners;
+  for (std::size_t rank = 0; rank < all.size(); ++rank) {
+    if (all[rank].empty()) continue;
+    const auto [owner, fresh] = owners.emplace(all[rank], rank);
+    if (!fresh)
+      problem = fmt::format("ranks {} and {} are on the same GPU ({}). Start at most as many ranks as there are GPUs "
+                            "(mpirun -np N), and give each rank its own in CUDA_VISIBLE_DEVICES or leave all visible",
+                            owner->second, rank, all[rank]);
+  }
+  problem = communicator.broadcast_bytes(problem);
+  if (!problem.empty()) throw InputError(problem);
+}
+
+}  // namespace
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+at::Device choose_device(Communicator& communicator, const std::string& wanted) {
+  const int visible = gpu_count();
+  at::Device device(at::kCPU);
+  std::string problem;
+  if (wanted == "auto" || wanted == "cuda") {
+    if (visible == 0 && wanted == "cuda") problem = "--device cuda: no GPU is visible; check nvidia-smi and CUDA_VISIBLE_DEVICES";
+    if (visible > 0) device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(communicator.node_rank() % visible));
+    if (visible > 1 && communicator.node_size() > visible)
+      problem = fmt::format("{} ranks on {}, but {} GPUs: start at most {} ranks there, or run with --device cpu",
+                            communicator.node_size(), host_name(), visible, visible);
+  } else if (wanted.starts_with("cuda:")) {
+    const int index = parse_index(wanted, visible);
+    if (index >= visible)
+      problem = fmt::format("--device {}: {} GPUs are visible{}", wanted, visible,
+                            visible > 0 ? fmt::format(", 0 to {}", visible - 1) : std::string());
+    else
+      device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
+  } else if (wanted != "cpu") {
+    problem = fmt::format("--device {} is unknown; choose auto, cpu, cuda or cuda:N", wanted);
+  }
+  for (const std::string& other : communicator.gather_bytes(problem))
+    if (problem.empty()) problem = other;
+  problem = communicator.broadcast_bytes(problem);
+  if (!problem.empty()) throw InputError(problem);
+  demand_distinct(communicator, device.is_cuda() ? host_name() + " " + gpu_uuid(device.index()) : std::string());
+#if RELMPI_CUDA
+  if (device.is_cuda()) c10::cuda::set_device(device.index());
+#endif
+  return device;
+}
+
+int set_threads(Communicator& communicator, int wanted) {
+  cpu_set_t mine;
+  CPU_ZERO(&mine);
+  int cores = 1;
+  if (::sched_getaffinity(0, sizeof(mine), &mine) == 0) cores = std::max(1, CPU_COUNT(&mine));
+  // Ranks bound to their own cores keep them; ranks that may all use every core share them.
+  const auto host_cores = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
+  int threads = cores < host_cores ? cores : std::max(1, cores / communicator.node_size());
+  if (wanted > 0) threads = wanted;
+  at::set_num_threads(threads);
+  return threads;
+}
+
+std::unique_ptr<Communicator> communicator_for(std::unique_ptr<Communicator> host, at::Device device,
+                                               const CommunicatorOptions& options) {
+  if (!device.is_cuda() || host->size() == 1) return host;
+  return make_nccl_communicator(std::move(host), device.index(), options);
+}
+
+nlohmann::json describe_devices() {
+  nlohmann::json devices = nlohmann::json::array();
+#if RELMPI_CUDA
+  for (int i = 0; i < gpu_count(); ++i) {
+    cudaDeviceProp properties{};
+    C10_CUDA_CHECK(cudaGetDeviceProperties(&properties, i));
+    c10::cuda::set_device(static_cast<c10::DeviceIndex>(i));
+    std::size_t free = 0, total = 0;
+    C10_CUDA_CHECK(cudaMemGetInfo(&free, &total));
+    devices.push_back({{"id", i},
+                       {"name", properties.name},
+                       {"uuid", gpu_uuid(i)},
+                       {"memory_total", total},
+                       {"memory_free", free},
+                       {"memory_used_by_us", 0}});
+  }
+#endif
+  return devices;
+}
+
+}  // namespace relmpi

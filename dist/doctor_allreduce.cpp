@@ -1,0 +1,92 @@
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "base/torch_headers.h"
+#include "dist/device.h"
+#include "dist/doctor.h"
+#if RELMPI_CUDA
+#include <c10/cuda/CUDAStream.h>
+#endif
+
+namespace relmpi {
+namespace {
+
+constexpr int kRepeats = 7;
+
+void* current_stream(at::Device device) {
+#if RELMPI_CUDA
+  if (device.is_cuda()) return c10::cuda::getCurrentCUDAStream(device.index()).stream();
+#endif
+  (void)device;
+  return nullptr;
+}
+
+void synchronise(at::Device device) {
+#if RELMPI_CUDA
+  if (device.is_cuda()) c10::cuda::getCurrentCUDAStream(device.index()).synchronize();
+#endif
+  (void)device;
+}
+
+// Median seconds of one all-reduce; throws where a sum is wrong.
+double time_one(Communicator& communicator, at::Device device, std::int64_t elements) {
+  const double expected = communicator.size() * (communicator.size() + 1) / 2.0;
+  std::vector<double> seconds;
+  for (int i = 0; i < kRepeats; ++i) {
+    at::Tensor data = at::full({elements}, communicator.rank() + 1.0, at::TensorOptions(at::kFloat).device(device));
+    synchronise(device);
+    communicator.barrier();
+    const auto begin = std::chrono::steady_clock::now();
+    communicator.all_reduce(data.data_ptr(), elements, ReduceType::kFloat32, current_stream(device));
+    synchronise(device);
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    if (!data.eq(expected).all().item<bool>())
+      throw RuntimeError("rank {}: the all-reduce of {} elements gave a wrong sum (expected {} everywhere): check the "
+                         "interconnect, NCCL_DEBUG=INFO or the MPI transport",
+                         communicator.rank(), elements, expected);
+  }
+  std::nth_element(seconds.begin(), seconds.begin() + kRepeats / 2, seconds.end());
+  return seconds[kRepeats / 2];
+}
+
+}  // namespace
+
+std::int64_t parse_bytes(const std::string& text) {
+  std::size_t used = 0;
+  double value = -1;
+  try {
+    value = std::stod(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  const std::string unit = text.substr(used);
+  double factor = 0;
+  for (const auto& [name, size] : std::initializer_list<std::pair<const char*, double>>{
+           {"", 1.0}, {"B", 1.0}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"KiB", 1024.0},
+           {"MiB", 1048576.0}, {"GiB", 1073741824.0}, {"TiB", 1099511627776.0}})
+    if (unit == name) factor = size;
+  if (used == 0 || factor == 0 || !std::isfinite(value) || value <= 0)
+    throw InputError("'{}' is no size: write a number and B, KB, MB, GB, KiB, MiB or GiB, such as 64MiB", text);
+  return static_cast<std::int64_t>(value * factor);
+}
+
+nlohmann::json measure_allreduce(Communicator& communicator, const std::string& wanted, std::int64_t bytes) {
+  const at::Device device = choose_device(communicator, wanted);
+  set_threads(communicator);
+  nlohmann::json sizes = nlohmann::json::array();
+  const double ranks = communicator.size();
+  for (std::int64_t size = 1024;; size = std::min(size * 4, bytes)) {
+    size = std::min(size, bytes);
+    const double seconds = time_one(communicator, device, std::max<std::int64_t>(1, size / 4));
+    const double bus = ranks > 1 ? 2 * (ranks - 1) / ranks * static_cast<double>(size) / seconds : 0.0;
+    sizes.push_back({{"bytes", size}, {"latency_us", 1e6 * seconds}, {"bus_bandwidth_gb_s", bus / 1e9}, {"correct", true}});
+    if (size == bytes) break;
+  }
+  if (communicator.rank() != 0) return nullptr;
+  return {{"backend", communicator.backend()}, {"size", communicator.size()}, {"device", device.str()}, {"sizes", sizes}};
+}
+
+}  // namespace relmpi

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "model/dgca.h"
+#include "model/inference.h"
+#include "model/losses.h"
+#include "model/model_folder.h"
+
+namespace relmpi {
+
+// One pass of the model over a batch: encoder and heads. `prompt` (2P, H) fp32, undefined without prompts.
+Heads forward(const Weights& weights, const ModelConfig& config, const Inputs& inputs, const at::Tensor& prompt,
+              const at::Tensor& table, Mode mode);
+
+// compute dtype by name: fp32, bf16, fp16. Throws InputError for another name.
+at::ScalarType dtype_of(const std::string& precision);
+
+// A model ready to answer: weights cast once, prompt vectors computed once.
+class Predictor {
+ public:
+  Predictor(const Model& model, at::ScalarType dtype);
+
+  Predictions predict(const Inputs& inputs, Gating gating = Gating::kModel) const;
+  // The same with the sums of the four losses.
+  Predictions predict(const Inputs& inputs, const LossOptions& options, LossSums& sums) const;
+  // Refreshes the weights after the parameters changed.
+  void refresh();
+
+  const Model& model() const { return model_; }
+  at::Device device() const { return model_.parameters->device(); }
+
+ private:
+  const Model& model_;
+  at::ScalarType dtype_;
+  Weights weights_;
+  at::Tensor prompt_, table_;
+};
+
+}  // namespace relmpi

@@ -1,1 +1,0 @@
-#include "model/torch_headers.h"
