@@ -32,6 +32,8 @@ find_library(LIBTORCH_CUDA_LIBRARY torch_cuda PATHS ${LIBTORCH_ROOT}/lib NO_DEFA
 find_library(LIBTORCH_C10_CUDA_LIBRARY c10_cuda PATHS ${LIBTORCH_ROOT}/lib NO_DEFAULT_PATH)
 find_path(LIBTORCH_CUDA_INCLUDE cuda_runtime_api.h
           PATHS ${_site}/nvidia/cu13/include ${_site}/nvidia/cuda_runtime/include NO_DEFAULT_PATH)
+find_file(LIBTORCH_CUDART_LIBRARY NAMES libcudart.so.13 libcudart.so.12 libcudart.so
+          PATHS ${_site}/nvidia/cu13/lib ${_site}/nvidia/cuda_runtime/lib ${LIBTORCH_ROOT}/lib NO_DEFAULT_PATH)
 find_path(LIBTORCH_NCCL_INCLUDE nccl.h PATHS ${_site}/nvidia/nccl/include NO_DEFAULT_PATH)
 find_file(LIBTORCH_NCCL_LIBRARY libnccl.so.2 PATHS ${_site}/nvidia/nccl/lib NO_DEFAULT_PATH)
 
@@ -39,7 +41,7 @@ include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(Libtorch REQUIRED_VARS LIBTORCH_LIBRARY LIBTORCH_CPU_LIBRARY LIBTORCH_C10_LIBRARY)
 
 set(LIBTORCH_HAS_CUDA OFF)
-if(LIBTORCH_CUDA_LIBRARY AND LIBTORCH_CUDA_INCLUDE AND LIBTORCH_NCCL_INCLUDE AND LIBTORCH_NCCL_LIBRARY)
+if(LIBTORCH_CUDA_LIBRARY AND LIBTORCH_CUDA_INCLUDE AND LIBTORCH_CUDART_LIBRARY AND LIBTORCH_NCCL_INCLUDE AND LIBTORCH_NCCL_LIBRARY)
   set(LIBTORCH_HAS_CUDA ON)
 endif()
 message(STATUS "libtorch: ${LIBTORCH_ROOT} (CUDA and NCCL code: ${LIBTORCH_HAS_CUDA})")
@@ -61,6 +63,9 @@ if(NOT TARGET Libtorch::torch)
   if(LIBTORCH_HAS_CUDA)
     target_include_directories(Libtorch::cuda SYSTEM INTERFACE ${LIBTORCH_CUDA_INCLUDE})
     target_compile_definitions(Libtorch::cuda INTERFACE RELMPI_CUDA=1)
+    target_link_libraries(Libtorch::cuda INTERFACE ${LIBTORCH_CUDART_LIBRARY})
+    get_filename_component(_cudart_folder ${LIBTORCH_CUDART_LIBRARY} DIRECTORY)
+    target_link_options(Libtorch::cuda INTERFACE "LINKER:-rpath,${_cudart_folder}")
     target_include_directories(Libtorch::nccl SYSTEM INTERFACE ${LIBTORCH_NCCL_INCLUDE})
     get_filename_component(_nccl_folder ${LIBTORCH_NCCL_LIBRARY} DIRECTORY)
     target_link_libraries(Libtorch::nccl INTERFACE Libtorch::cuda ${LIBTORCH_NCCL_LIBRARY})
