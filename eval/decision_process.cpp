@@ -15,7 +15,6 @@ constexpr std::int64_t kMostUpdates =
 constexpr std::int64_t kMostImprovements =
     100000;                             // each one raises a value; far above what any process needs
 constexpr double kImprovement = 1e-13;  // relative; below it a difference of Q values is rounding
-constexpr double kSameValue = 1e-7;     // of two policies that differ by ties alone
 
 void validate_step(const Step& step, std::int64_t states, Action action) {
   const std::string_view name = name_of(action);
@@ -222,13 +221,8 @@ ThresholdSummary summarise_thresholds(const DecisionProcess& process, const Solu
   const std::vector<double> value = evaluate_policy(process, policy);
   summary.threshold_policy_value = value[0];
   summary.regret = solution.value[0] - value[0];
-  summary.threshold_form = true;
-  for (std::int64_t state = 0; state < n && summary.threshold_form; ++state) {
-    // The second condition is for free steps that go nowhere: as good as any by look-ahead, and worth
-    // nothing.
-    summary.threshold_form = solution.q_of(policy[state], state) >= solution.value[state] - kTie &&
-                             value[state] >= solution.value[state] - kSameValue;
-  }
+  // In the order of Action, retrieve comes last and terminate first.
+  summary.threshold_form = std::is_sorted(solution.policy.rbegin(), solution.policy.rend());
   return summary;
 }
 

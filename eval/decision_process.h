@@ -80,11 +80,15 @@ struct ThresholdSummary {
   double theta_continue = 0;
   double theta_star = 0;
   std::int64_t bands = 0;       // maximal runs of one action in the optimal policy, the terminate band too
-  bool threshold_form = false;  // the two-threshold policy is optimal in every state (ties count as equal)
+  bool threshold_form = false;  // the optimal policy reads retrieve..., reason..., terminate... from U = 0 up
   double threshold_policy_value = 0;  // of state 0, exact; -infinity where it pays for ever without stopping
   double regret = 0;                  // optimal value of state 0 minus threshold_policy_value
 };
 
+// With gamma = 1 and away from U = 1, a retrieve and then a reason is worth exactly a reason and then a
+// retrieve, so ties are the rule where a policy uses both: it may have many bands, and two thresholds may
+// still lose nothing.
+//
 // theta_star: the first state's u with Q_terminate >= both other Q, else 1. theta_continue: 0 where
 // Q_reason(0) > Q_retrieve(0); else the first u below theta_star with Q_retrieve < Q_reason; else theta_star.
 // Values closer than kTie are equal.

@@ -195,9 +195,10 @@ std::string to_text(const MdpReport& report) {
   text += fmt::format("value at U = 0          {:10.6f}\n", report.solution.value.front());
   text += fmt::format("theta_continue          {:10.6f}   retrieve below\n", thresholds.theta_continue);
   text += fmt::format("theta*                  {:10.6f}   terminate from here on\n", thresholds.theta_star);
-  text += fmt::format("bands                   {:10}   {}\n", thresholds.bands,
-                      thresholds.threshold_form ? "two thresholds describe the optimal policy"
-                                                : "two thresholds do NOT describe the optimal policy");
+  text +=
+      fmt::format("bands                   {:10}   {}\n", thresholds.bands,
+                  thresholds.threshold_form ? "the optimal policy has the form of two thresholds"
+                                            : "the optimal policy does NOT have the form of two thresholds");
   text += fmt::format("two-threshold policy    {:10.6f}   regret {:.6f}\n", thresholds.threshold_policy_value,
                       thresholds.regret);
   text += fmt::format("best fixed-k            {:10.6f}   k = {}\n", report.fixed_k[best], best);
