@@ -77,7 +77,7 @@ int run_shard(ShardCommand& command) {
 
 void add_shard(CLI::App& app, std::function<int()>& body) {
   auto* sub = app.add_subcommand("shard", "Sentence pairs -> HDF5 shards with checksums");
-  sub->description(
+  sub->footer(
       "Writes OUT/{train,validation,test}/shard-00000.h5 ... with a manifest.json and the vocabulary in "
       "each.\n"
       "A pair file has lines `source TAB target` of equal lengths, with or without spaces between "
@@ -139,7 +139,7 @@ Json json_of(const Inspection& result, const InspectOptions& options) {
                    {"sources", json_or_text(header.sources)},
                    {"selection", json_or_text(header.selection)}};
   if (!header.noise.empty()) document["noise"] = json_or_text(header.noise);
-  if (options.verify) document["exceptions"] = result.exceptions;
+  document["exceptions"] = result.exceptions;
   if (options.show > 0) document["examples"] = Json::array();
   for (const TextPair& pair : result.examples) {
     document["examples"].push_back(
@@ -163,7 +163,7 @@ int run_inspect(const InspectCommand& command) {
   fmt::print("vocabulary  XXH3-128 {}\n", header.vocab_xxh3);
   fmt::print("checked     {}{}\n",
              result.hashed ? "manifest hashes, checksums" : "checksums (no manifest lists it)",
-             command.options.verify ? ", every exception record" : "");
+             command.options.verify ? ", every sentence restored" : "");
   for (const TextPair& pair : result.examples) fmt::print("{}\n", mark_errors(pair));
   return 0;
 }
@@ -171,7 +171,7 @@ int run_inspect(const InspectCommand& command) {
 void add_inspect(CLI::App& app, std::function<int()>& body) {
   auto* sub =
       app.add_subcommand("inspect", "What a shard or a folder of shards holds, and whether it is whole");
-  sub->description(
+  sub->footer(
       "Reads all of it, so damage is found: the exit code is then 2 and the message names file, data set and "
       "chunk\n"
       "or hash. --show restores sentences, with errors marked as [wrong>right].\n"
@@ -179,10 +179,11 @@ void add_inspect(CLI::App& app, std::function<int()>& body) {
   auto command = std::make_shared<InspectCommand>();
   sub->add_option("path", command->options.path, "A shard (.h5) or a folder with manifest.json")->required();
   sub->add_flag("--verify", command->options.verify,
-                "Check every record of characters outside the vocabulary too");
+                "Restore every sentence too (where the vocabulary is at hand)");
   sub->add_option("--show", command->options.show, "Restore the text of the first N sentence pairs")
       ->capture_default_str();
-  sub->add_option("--vocab", command->options.vocabulary, "For --show; default: vocab.txt beside the shards");
+  sub->add_option("--vocab", command->options.vocabulary,
+                  "Vocabulary of the shards; default: vocab.txt beside them");
   sub->add_flag("--json", command->json, "Print one JSON document on stdout");
   sub->callback([command, &body] { body = [command] { return run_inspect(*command); }; });
 }
@@ -229,7 +230,7 @@ int run_bench(const BenchCommand& command) {
 
 void add_bench(CLI::App& app, std::function<int()>& body) {
   auto* sub = app.add_subcommand("bench", "How fast sharding and the loader are on this machine");
-  sub->description(
+  sub->footer(
       "Example: relmpi-data bench --data data/train --vocab vocab.txt --pairs pairs.tsv\n"
       "Takes batches from the loader as one rank would, without a model. With --pairs: shards the files into "
       "a\n"

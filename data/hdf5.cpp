@@ -60,7 +60,12 @@ Handle open_attribute(hid_t object, const char* name, H5T_class_t kind, const Pl
 
 }  // namespace
 
-Session::Session() : lock_(library_mutex()) { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+Session::Session() : lock_(library_mutex()) {
+  // At exit libhdf5 1.10 tries again to write out a file whose writes failed (a full disk), and ends the
+  // process with a segmentation fault. All that is to be kept was closed by then.
+  [[maybe_unused]] static const herr_t no_cleanup_at_exit = H5dont_atexit();
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+}
 
 std::string last_error() {
   std::string message;
@@ -70,6 +75,10 @@ std::string last_error() {
     return 0;
   };
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &message);
+  // The messages of failed writes hold the time and addresses; what a user needs is the system's reason.
+  if (const auto begin = message.find("error message = '"); begin != std::string::npos) {
+    message = message.substr(begin + 17, message.find('\'', begin + 17) - begin - 17);
+  }
   return message.empty() ? "no reason given" : message;
 }
 

@@ -11,9 +11,24 @@ namespace {
 
 constexpr std::uint64_t kSentencesAtOnce = 1 << 14;
 
+// Positions whose characters differ though their ids are the same: both outside the vocabulary, or differing
+// in case.
+std::vector<std::uint64_t> hidden_differences(const std::vector<ShardException>& exceptions) {
+  std::vector<std::uint64_t> positions;
+  for (std::size_t i = 0; i < exceptions.size();) {
+    const bool both = i + 1 < exceptions.size() && exceptions[i + 1].position == exceptions[i].position;
+    if (!both || exceptions[i].code_point != exceptions[i + 1].code_point)
+      positions.push_back(exceptions[i].position);
+    i += both ? 2 : 1;
+  }
+  return positions;
+}
+
 // Counts over the sentences of one shard; reading them verifies their checksums.
-void count(const ShardReader& shard, Inspection& result) {
+void count(const ShardReader& shard, const std::vector<ShardException>& exceptions, Inspection& result) {
   const std::uint64_t sentences = shard.header().sentences;
+  const auto hidden = hidden_differences(exceptions);
+  auto next_hidden = hidden.begin();
   std::vector<std::uint32_t> source, target;
   for (std::uint64_t begin = 0; begin < sentences; begin += kSentencesAtOnce) {
     const auto offsets = shard.offsets(begin, std::min(begin + kSentencesAtOnce, sentences));
@@ -23,12 +38,24 @@ void count(const ShardReader& shard, Inspection& result) {
     for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
       std::int64_t wrong = 0;
       for (std::uint64_t k = offsets[i]; k < offsets[i + 1]; ++k) {
-        wrong += source[k - offsets.front()] != target[k - offsets.front()];
+        const bool differs_hidden = next_hidden != hidden.end() && *next_hidden == k;
+        if (differs_hidden) ++next_hidden;
+        wrong += differs_hidden || source[k - offsets.front()] != target[k - offsets.front()];
       }
       result.wrong_characters += wrong;
       result.wrong_sentences += wrong > 0;
       result.longest = std::max(result.longest, static_cast<std::int64_t>(offsets[i + 1] - offsets[i]));
     }
+  }
+}
+
+// Restores every sentence: each character must be known from its id or from /exceptions.
+void check_texts(const ShardReader& shard, const std::vector<ShardException>& exceptions,
+                 const Vocabulary& vocabulary) {
+  const std::uint64_t sentences = shard.header().sentences;
+  for (std::uint64_t begin = 0; begin < sentences; begin += kSentencesAtOnce) {
+    const auto offsets = shard.offsets(begin, std::min(begin + kSentencesAtOnce, sentences));
+    static_cast<void>(restore_text(shard, exceptions, vocabulary, offsets.front(), offsets.back()));
   }
 }
 
@@ -56,22 +83,25 @@ void add_shard(const std::filesystem::path& path, const InspectOptions& options,
                      header.vocab_xxh3, result.shards.front().vocab_xxh3);
   }
   static_cast<void>(shard.lengths());  // checks every offset before one is used
-  count(shard, result);
-  std::vector<ShardException> exceptions;
-  const auto missing = options.show - static_cast<std::int64_t>(result.examples.size());
-  if (options.verify || missing > 0) exceptions = shard.exceptions();
+  const auto exceptions = shard.exceptions();
+  count(shard, exceptions, result);
   result.exceptions += static_cast<std::int64_t>(exceptions.size());
   result.sentences += static_cast<std::int64_t>(header.sentences);
   result.tokens += static_cast<std::int64_t>(header.tokens);
   result.shards.push_back(header);
-  if (missing <= 0) return;
+  const auto missing = options.show - static_cast<std::int64_t>(result.examples.size());
+  const bool has_vocabulary =
+      !options.vocabulary.empty() || std::filesystem::exists(path.parent_path() / "vocab.txt");
+  if (missing <= 0 && !(options.verify && has_vocabulary)) return;
   const Vocabulary vocabulary = vocabulary_for(options, path.parent_path());
   if (vocabulary.xxh3() != header.vocab_xxh3) {
     throw InputError(
         "{}: sharded with the vocabulary {}, but the one at hand is {}: give the right one with --vocab",
         path.string(), header.vocab_xxh3, vocabulary.xxh3());
   }
-  const auto shown = std::min(static_cast<std::uint64_t>(missing), header.sentences);
+  if (options.verify) check_texts(shard, exceptions, vocabulary);
+  const auto shown =
+      std::min(static_cast<std::uint64_t>(std::max<std::int64_t>(missing, 0)), header.sentences);
   const auto offsets = shard.offsets(0, shown);
   for (std::size_t i = 0; i < shown; ++i) {
     result.examples.push_back(restore_text(shard, exceptions, vocabulary, offsets[i], offsets[i + 1]));

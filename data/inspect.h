@@ -14,9 +14,9 @@ namespace relmpi {
 
 struct InspectOptions {
   std::filesystem::path path;        // a shard, or a folder of shards
-  bool verify = false;               // also every exception record and every length
+  bool verify = false;               // also restore every sentence, where the vocabulary is at hand
   std::int64_t show = 0;             // sentence pairs to restore, the first ones
-  std::filesystem::path vocabulary;  // for `show`; empty = vocab.txt beside the shards
+  std::filesystem::path vocabulary;  // for both; empty = vocab.txt beside the shards
 };
 
 struct Inspection {
@@ -25,7 +25,7 @@ struct Inspection {
   std::int64_t tokens = 0;            // of one side
   std::int64_t wrong_characters = 0;  // source != target
   std::int64_t wrong_sentences = 0;   // with at least one of them
-  std::int64_t exceptions = 0;        // characters that their ids do not give back; counted with `verify`
+  std::int64_t exceptions = 0;        // characters that their ids do not give back
   std::int64_t longest = 0;
   bool hashed = false;  // each file's XXH3-128 was compared with a manifest
   std::vector<TextPair> examples;

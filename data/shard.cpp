@@ -65,10 +65,10 @@ ShardWriter::ShardWriter(const std::filesystem::path& path, const Vocabulary& vo
   const hid_t memory = narrow ? H5T_NATIVE_UINT16 : H5T_NATIVE_UINT32;
   source_column_ = Column::create(file_, name, "/source", stored, memory, kShardChunk);
   target_column_ = Column::create(file_, name, "/target", stored, memory, kShardChunk);
-  offsets_column_ = Column::create(file_, name, "/offsets", H5T_STD_U64LE, H5T_NATIVE_UINT64, kShardChunk);
+  offsets_column_ = Column::create(file_, name, "/offsets", H5T_STD_U64LE, H5T_NATIVE_UINT64, kSmallChunk);
   const Place place{name, "/exceptions", Access::kWrite};
   const Handle packed = exception_type(true, place), loose = exception_type(false, place);
-  exceptions_column_ = Column::create(file_, name, "/exceptions", packed, loose, kShardChunk);
+  exceptions_column_ = Column::create(file_, name, "/exceptions", packed, loose, kSmallChunk);
 }
 
 ShardWriter::~ShardWriter() = default;
@@ -128,7 +128,9 @@ void ShardWriter::finish() {
   }
   for (Column* column : {&source_column_, &target_column_, &offsets_column_, &exceptions_column_})
     column->close();
-  file_.close("H5Fclose", {path_.string(), "", Access::kWrite});
+  const Place whole{path_.string(), "", Access::kWrite};
+  RELMPI_HDF5(whole, H5Fflush, file_, H5F_SCOPE_GLOBAL);
+  file_.close("H5Fclose", whole);
   fsync_path(path_);
 }
 

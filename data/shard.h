@@ -26,6 +26,7 @@ namespace relmpi {
 constexpr std::uint64_t kShardFormat = 1;
 constexpr std::uint64_t kShardChunk =
     16384;  // elements of a chunk: a block of 1,024 sentences touches three or four
+constexpr std::uint64_t kSmallChunk = 4096;       // of offsets and exceptions, which are fewer
 constexpr std::int64_t kLongestSentence = 65535;  // lengths are kept in 16 bits
 
 struct ShardException {
