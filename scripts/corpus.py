@@ -65,17 +65,27 @@ def fetch(package, folder):
     if found:
         return found
     say(f"downloading {package}")
-    remedy = (f"Run `apt-get update` (as root) and try again, or put {package}_*.deb from any Debian or Ubuntu mirror "
-              f"into {folder} and pass --packages-dir {folder}.")
+    remedy = (
+        f"Run `apt-get update` (as root) and try again, or put {package}_*.deb from any Debian or Ubuntu mirror "
+        f"into {folder} and pass --packages-dir {folder}."
+    )
     if not shutil.which("apt-get"):
         raise CorpusError(f"cannot download the package {package}: there is no apt-get here. {remedy}")
     with tempfile.TemporaryDirectory(dir=folder) as partial:  # a broken download leaves nothing behind
-        done = subprocess.run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", package], cwd=partial,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        done = subprocess.run(
+            ["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", package],
+            cwd=partial,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
         file = find_package(pathlib.Path(partial), package)
         if done.returncode != 0 or not file:
             reason = [line for line in done.stdout.splitlines() if line.startswith("E:")] or done.stdout.splitlines()
-            raise CorpusError(f"apt-get download {package} failed: {' '.join(reason[-1:]) or 'no reason given'}\n{remedy}")
+            raise CorpusError(
+                f"apt-get download {package} failed: {' '.join(reason[-1:]) or 'no reason given'}\n{remedy}"
+            )
         os.replace(file, folder / file.name)
         return folder / file.name
 
@@ -105,8 +115,10 @@ def write_unihan(source, folder):
             if int(rank) <= COMMON_HAN:
                 common.add(chr(int(code, 16)))
     if len(common) != COMMON_HAN:
-        raise CorpusError(f"{UNICODE_PACKAGE} has {len(common)} characters with kTGH 2013:1..{COMMON_HAN} and not "
-                          f"{COMMON_HAN}: version 15 or later is needed.")
+        raise CorpusError(
+            f"{UNICODE_PACKAGE} has {len(common)} characters with kTGH 2013:1..{COMMON_HAN} and not "
+            f"{COMMON_HAN}: version 15 or later is needed."
+        )
     return common
 
 
@@ -130,8 +142,10 @@ def read_package(package, folder, common_han, seen, rejected):
     pattern = PACKAGES[package][0]
     files = sorted(path for path in folder.glob(pattern) if path.is_file() and not path.is_symlink())
     if not files:
-        raise CorpusError(f"the package {package} has no file {pattern}: its layout differs from Debian 12's. "
-                          f"Put {package}_*.deb of Debian 12 into the folder given by --packages-dir.")
+        raise CorpusError(
+            f"the package {package} has no file {pattern}: its layout differs from Debian 12's. "
+            f"Put {package}_*.deb of Debian 12 into the folder given by --packages-dir."
+        )
     found = []
     for path in files:
         document = f"{package}/{path.relative_to(folder)}"
@@ -157,27 +171,37 @@ def prepare(arguments, debs, work, stamp):
     rows, seen, rejected, packages = [], set(), collections.Counter(), {}
     for package, (_, licence) in PACKAGES.items():
         found, documents = read_package(package, work / package, common_han, seen, rejected)
-        packages[package] = {"file": debs[package].name, "licence": licence, "documents": documents,
-                             "sentences": len(found)}
+        packages[package] = {
+            "file": debs[package].name,
+            "licence": licence,
+            "documents": documents,
+            "sentences": len(found),
+        }
         rows += found
         say(f"{package:24} {documents:5} documents {len(found):6} sentences   {licence}")
     if arguments.max_sentences and len(rows) > arguments.max_sentences:
-        kept = sorted(range(len(rows)), key=lambda i: hash_of(rows[i][1]))[:arguments.max_sentences]
+        kept = sorted(range(len(rows)), key=lambda i: hash_of(rows[i][1]))[: arguments.max_sentences]
         rows = [rows[i] for i in sorted(kept)]
     parts = {name: [] for name, _ in PARTS}
     for document, sentence in rows:
         parts[part_of(document)].append(sentence)
     for name, sentences in parts.items():
         write_atomic(out / f"{name}.txt", "".join(f"{sentence}\n" for sentence in sentences))
-    return {"stamp": stamp, "sentences": {name: len(part) for name, part in parts.items()},
-            "characters": sum(len(s.replace(" ", "")) for part in parts.values() for s in part), "packages": packages,
-            "unihan": {"file": debs[UNICODE_PACKAGE].name, "licence": UNICODE_LICENCE}, "rejected": dict(rejected)}
+    return {
+        "stamp": stamp,
+        "sentences": {name: len(part) for name, part in parts.items()},
+        "characters": sum(len(s.replace(" ", "")) for part in parts.values() for s in part),
+        "packages": packages,
+        "unihan": {"file": debs[UNICODE_PACKAGE].name, "licence": UNICODE_LICENCE},
+        "rejected": dict(rejected),
+    }
 
 
 def up_to_date(out, stamp):
     try:
         return json.loads((out / "corpus.json").read_text())["stamp"] == stamp and all(
-            (out / f"{name}.txt").exists() for name, _ in PARTS)
+            (out / f"{name}.txt").exists() for name, _ in PARTS
+        )
     except (OSError, ValueError, KeyError):
         return False
 
@@ -191,8 +215,11 @@ def run(arguments):
     cache.mkdir(parents=True, exist_ok=True)
     debs = {package: fetch(package, cache.resolve()) for package in (*PACKAGES, UNICODE_PACKAGE)}
     code = b"".join(pathlib.Path(file).read_bytes() for file in (__file__, corpus_text.__file__))
-    stamp = {"code": hashlib.blake2b(code, digest_size=8).hexdigest(), "max_sentences": arguments.max_sentences,
-             "packages": sorted(deb.name for deb in debs.values())}
+    stamp = {
+        "code": hashlib.blake2b(code, digest_size=8).hexdigest(),
+        "max_sentences": arguments.max_sentences,
+        "packages": sorted(deb.name for deb in debs.values()),
+    }
     if up_to_date(arguments.out, stamp):
         say(f"{arguments.out} is up to date")
         return
@@ -207,10 +234,19 @@ def run(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, required=True, metavar="DIR", help="where the corpus goes")
-    parser.add_argument("--max-sentences", type=int, default=0, metavar="N",
-                        help="keep N sentences, spread over all documents (default: all)")
-    parser.add_argument("--packages-dir", type=pathlib.Path, metavar="DIR",
-                        help="where .deb files are kept and looked for (default: OUT/packages)")
+    parser.add_argument(
+        "--max-sentences",
+        type=int,
+        default=0,
+        metavar="N",
+        help="keep N sentences, spread over all documents (default: all)",
+    )
+    parser.add_argument(
+        "--packages-dir",
+        type=pathlib.Path,
+        metavar="DIR",
+        help="where .deb files are kept and looked for (default: OUT/packages)",
+    )
     arguments = parser.parse_args()
     try:
         run(arguments)

@@ -6,8 +6,10 @@ from html.parser import HTMLParser
 
 # --- extraction: bytes of a document -> paragraphs, each one line of text ---
 
-_BLOCK = set("""address article aside blockquote body br caption center dd div dl dt fieldset figcaption figure footer
-form h1 h2 h3 h4 h5 h6 header hr li main nav ol option p section select table tbody td tfoot th thead title tr ul""".split())
+_BLOCK = set(
+    """address article aside blockquote body br caption center dd div dl dt fieldset figcaption figure footer
+form h1 h2 h3 h4 h5 h6 header hr li main nav ol option p section select table tbody td tfoot th thead title tr ul""".split()
+)
 _SKIPPED = {"script", "style", "pre", "head", "nav", "noscript", "textarea", "header", "footer", "aside"}
 
 
@@ -48,16 +50,54 @@ def html_paragraphs(text):
     return [join_lines(part.split("\n")) for part in "".join(parser.pieces).split("\0")]
 
 
-_ROFF_CHARACTERS = {"lq": "“", "rq": "”", "aq": "'", "em": "—", "en": "–", "hy": "-", "ul": "_", "bv": "|", "co": "©",
-                    "de": "°", "rs": "\\", "dq": '"', "bu": "\0"}
+_ROFF_CHARACTERS = {
+    "lq": "“",
+    "rq": "”",
+    "aq": "'",
+    "em": "—",
+    "en": "–",
+    "hy": "-",
+    "ul": "_",
+    "bv": "|",
+    "co": "©",
+    "de": "°",
+    "rs": "\\",
+    "dq": '"',
+    "bu": "\0",
+}
 _ROFF_STRINGS = {"lq": "“", "rq": "”", 'L"': "“", 'R"': "”", "--": "—"}
 _ROFF_ESCAPE = re.compile(
     r"""\\(?:f(?:\[[^\]]*\]|\(..|.)|s(?:[-+]?\d+|\([-+]?\d\d)|[lLhvwkmdDoz]'[^']*'|n(?:\[[^\]]*\]|\(..|.)
-    |\((?P<two>..)|\[(?P<long>[^\]]*)\]|\*\((?P<string>..)|\*\[(?P<string2>[^\]]*)\]|\*.|(?P<one>.)|$)""", re.X)
+    |\((?P<two>..)|\[(?P<long>[^\]]*)\]|\*\((?P<string>..)|\*\[(?P<string2>[^\]]*)\]|\*.|(?P<one>.)|$)""",
+    re.X,
+)
 _ROFF_ONE = {"-": "-", "e": "\\", "\\": "\\", " ": " ", "~": " ", "0": " ", "t": " ", "'": "'", "`": "`"}
 _FONT_MACROS = {"B", "I", "BR", "IR", "RB", "RI", "BI", "IB", "SM", "SB", "R", "OP"}
-_MDOC_TEXT = {"Nm", "Ar", "Ic", "Xr", "Op", "Pa", "Fl", "Dq", "Pq", "Tn", "Sx", "Em", "Ns", "Bq", "Ev", "Cm", "Dv", "Ql",
-              "Sq", "Li", "Va", "Fn", "Sy"}
+_MDOC_TEXT = {
+    "Nm",
+    "Ar",
+    "Ic",
+    "Xr",
+    "Op",
+    "Pa",
+    "Fl",
+    "Dq",
+    "Pq",
+    "Tn",
+    "Sx",
+    "Em",
+    "Ns",
+    "Bq",
+    "Ev",
+    "Cm",
+    "Dv",
+    "Ql",
+    "Sq",
+    "Li",
+    "Va",
+    "Fn",
+    "Sy",
+}
 _DROPPED_UNTIL = {"TS": "TE", "de": ".", "ig": ".", "nf": "fi", "EX": "EE", "Vb": "Ve", "CS": "CE", "Bd": "Ed"}
 
 
@@ -74,7 +114,7 @@ def _roff_unescape(text):
 
 def roff_paragraphs(text):
     paragraphs, lines = [], []
-    until = None      # the macro that ends what is being dropped
+    until = None  # the macro that ends what is being dropped
     tag_next = False  # the line after .TP is the tag, a paragraph of its own
 
     def end_paragraph():
@@ -138,9 +178,12 @@ _TO_HALF = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x
 _TO_FULL = dict(zip(",;:?!()", "，；：？！（）"))
 _FINAL = "。！？；"
 _CLOSING = "”’」』）》】\"'"
-_SENTENCE_END = re.compile(rf"(?<=[{_FINAL}])(?![{_CLOSING}{_FINAL}])|(?<=[{_FINAL}][{_CLOSING}])(?![{_CLOSING}{_FINAL}])")
+_SENTENCE_END = re.compile(
+    rf"(?<=[{_FINAL}])(?![{_CLOSING}{_FINAL}])|(?<=[{_FINAL}][{_CLOSING}])(?![{_CLOSING}{_FINAL}])"
+)
 _UNWANTED = re.compile(
-    r"[{}<>|\\$`~^=\[\]*#\u0000-\u001f\ufffd\u3040-\u30ff\uac00-\ud7af]|://|www\.|@\w|[（(][）)]|--|[,;.]{2}")
+    r"[{}<>|\\$`~^=\[\]*#\u0000-\u001f\ufffd\u3040-\u30ff\uac00-\ud7af]|://|www\.|@\w|[（(][）)]|--|[,;.]{2}"
+)
 _LATIN_RUN = re.compile(r"[A-Za-z0-9_.\-/+@]+")
 _SPACE_AT_WIDE = re.compile(rf"(?<=[{WIDE}]) +| +(?=[{WIDE}])")
 

@@ -47,10 +47,17 @@ def interval(value, bounds, form):
 
 def table(head, rows, strong=()):
     """`strong`: numbers of the rows that stand out."""
-    lines = ["<div class=scroll><table><thead><tr>", *(f"<th>{html.escape(text)}</th>" for text in head), "</tr></thead>"]
+    lines = [
+        "<div class=scroll><table><thead><tr>",
+        *(f"<th>{html.escape(text)}</th>" for text in head),
+        "</tr></thead>",
+    ]
     for i, row in enumerate(rows):
-        lines += [f"<tr{' class=strong' if i in strong else ''}>", *(f"<td>{html.escape(str(text))}</td>" for text in row),
-                  "</tr>"]
+        lines += [
+            f"<tr{' class=strong' if i in strong else ''}>",
+            *(f"<td>{html.escape(str(text))}</td>" for text in row),
+            "</tr>",
+        ]
     return "".join(lines) + "</table></div>"
 
 
@@ -59,37 +66,69 @@ def score_table(scores):
     for name, score in scores:
         for level in ("correction", "detection"):
             values = score.get(level, {})
-            rows.append([f"{name}, {level}", *(cell(values.get(key), percent) for key in
-                                               ("precision", "recall", "f1", "f2", "fpr", "wpr"))])
+            rows.append(
+                [
+                    f"{name}, {level}",
+                    *(cell(values.get(key), percent) for key in ("precision", "recall", "f1", "f2", "fpr", "wpr")),
+                ]
+            )
     return table(["set and level", "precision", "recall", "F1", "F2", "false alarms", "wrong corrections"], rows)
 
 
 def policy_table(document):
     front = report_data.front(document)
-    rows = [[policy["name"], interval(policy["accuracy"], policy.get("accuracy_ci"), percent),
-             cell(policy.get("f1"), percent), cell(policy["cost_tokens"]), cell(policy.get("cost_ms")),
-             cell(policy.get("iterations")), cell(policy.get("retrievals")), cell(policy.get("reasons")),
-             "yes" if policy["name"] in front else ""] for policy in document["policies"]]
+    rows = [
+        [
+            policy["name"],
+            interval(policy["accuracy"], policy.get("accuracy_ci"), percent),
+            cell(policy.get("f1"), percent),
+            cell(policy["cost_tokens"]),
+            cell(policy.get("cost_ms")),
+            cell(policy.get("iterations")),
+            cell(policy.get("retrievals")),
+            cell(policy.get("reasons")),
+            "yes" if policy["name"] in front else "",
+        ]
+        for policy in document["policies"]
+    ]
     strong = [i for i, policy in enumerate(document["policies"]) if policy["name"] == "mdp"]
-    return table(["policy", "accuracy [95 %]", "F1", "tokens", "ms", "iterations", "retrievals", "reasons", "on the front"],
-                 rows, strong)
+    return table(
+        ["policy", "accuracy [95 %]", "F1", "tokens", "ms", "iterations", "retrievals", "reasons", "on the front"],
+        rows,
+        strong,
+    )
 
 
 def comparison_table(document):
-    rows = [[f"{row['a']} − {row['b']}", interval(row["accuracy_difference"], row.get("difference_ci"), points),
-             row["only_a"], row["only_b"], cell(row.get("p"), lambda p: f"{p:.3g}"),
-             cell(row.get("p_holm"), lambda p: f"{p:.3g}"), cell(row.get("cost_ratio"), lambda ratio: f"{ratio:.2f}")]
-            for row in document.get("comparisons", [])]
-    strong = [i for i, row in enumerate(document.get("comparisons", [])) if finite(row.get("p_holm")) and row["p_holm"] < 0.05]
+    rows = [
+        [
+            f"{row['a']} − {row['b']}",
+            interval(row["accuracy_difference"], row.get("difference_ci"), points),
+            row["only_a"],
+            row["only_b"],
+            cell(row.get("p"), lambda p: f"{p:.3g}"),
+            cell(row.get("p_holm"), lambda p: f"{p:.3g}"),
+            cell(row.get("cost_ratio"), lambda ratio: f"{ratio:.2f}"),
+        ]
+        for row in document.get("comparisons", [])
+    ]
+    strong = [
+        i for i, row in enumerate(document.get("comparisons", [])) if finite(row.get("p_holm")) and row["p_holm"] < 0.05
+    ]
     head = ["pair", "points [95 %]", "only first right", "only second right", "p", "p (Holm)", "cost ratio"]
     return table(head, rows, strong) if rows else ""
 
 
 def speed_table(training):
     rows = []
-    for name, label in (("samples_per_s", "sentences a second"), ("tokens_per_s", "tokens a second"),
-                        ("step_ms", "step, ms"), ("data_wait_ms", "of it waiting for data, ms"),
-                        ("comm_wait_ms", "of it waiting for other ranks, ms"), ("grad_norm", "gradient norm")):
+    for name, label in (
+        ("samples_per_s", "sentences a second"),
+        ("tokens_per_s", "tokens a second"),
+        ("step_ms", "step, ms"),
+        ("data_wait_ms", "of it waiting for data, ms"),
+        ("comm_wait_ms", "of it waiting for other ranks, ms"),
+        ("grad_norm", "gradient norm"),
+    ):
         values = sorted(report_data.series(training, name)[1])
         if values:
             rows.append([label, number(values[len(values) // 2]), number(values[0]), number(values[-1])])
@@ -110,6 +149,7 @@ class Page:
         if figure is None:
             return
         import matplotlib.pyplot as plt
+
         raw = io.BytesIO()
         figure.savefig(raw, format="png")
         plt.close(figure)
@@ -117,16 +157,20 @@ class Page:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.png").write_bytes(raw.getvalue())
         data = base64.b64encode(raw.getvalue()).decode()
-        self.add(f'<figure><img src="data:image/png;base64,{data}" alt="{html.escape(caption, quote=True)}">'
-                 f"<figcaption>{html.escape(caption)}</figcaption></figure>")
+        self.add(
+            f'<figure><img src="data:image/png;base64,{data}" alt="{html.escape(caption, quote=True)}">'
+            f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+        )
 
     def settings(self, title, text):
         self.add(f"<details><summary>{html.escape(title)}</summary><pre>{html.escape(text)}</pre></details>")
 
     def write(self, title):
         self.out.parent.mkdir(parents=True, exist_ok=True)
-        text = (f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-                f"<title>{html.escape(title)}</title><style>{STYLE}</style><body>{''.join(self.parts)}</body></html>\n")
+        text = (
+            f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+            f"<title>{html.escape(title)}</title><style>{STYLE}</style><body>{''.join(self.parts)}</body></html>\n"
+        )
         temporary = self.out.with_name(f"{self.out.name}.tmp.{os.getpid()}")
         temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, self.out)
@@ -135,10 +179,12 @@ class Page:
 def add_training(page, training, evaluations, scores, figures):
     if training or evaluations or scores:
         page.add("<h2>Training and correction</h2>")
-    page.figure("loss", figures.loss_curve(training),
-                "Strong lines are moving averages. Each part has its own denominator; the total weighs rank by a half.")
-    page.figure("scores", figures.scores_by_step(evaluations),
-                "A sentence counts only when all of it is right.")
+    page.figure(
+        "loss",
+        figures.loss_curve(training),
+        "Strong lines are moving averages. Each part has its own denominator; the total weighs rank by a half.",
+    )
+    page.figure("scores", figures.scores_by_step(evaluations), "A sentence counts only when all of it is right.")
     if scores:
         page.add(score_table(scores))
     page.add(speed_table(training))
@@ -148,12 +194,18 @@ def add_strategies(page, name, document, figures, number_of_files):
     title = f"Strategies: {name}" if number_of_files > 1 else "When to retrieve, reason or stop"
     stem = name.replace("/", "-")
     page.add(f"<h2>{html.escape(title)}</h2>")
-    page.figure(f"cost-{stem}", figures.accuracy_against_cost(document),
-                "Up and to the left is better. Policies on the front are beaten by none in both accuracy and cost; the "
-                "oracle knows the answers.")
+    page.figure(
+        f"cost-{stem}",
+        figures.accuracy_against_cost(document),
+        "Up and to the left is better. Policies on the front are beaten by none in both accuracy and cost; the "
+        "oracle knows the answers.",
+    )
     page.add(policy_table(document), comparison_table(document))
-    page.figure(f"calibration-{stem}", figures.calibration(document),
-                "Above the dotted line U is too cautious, below it too sure. Bars are 95 % Wilson intervals.")
+    page.figure(
+        f"calibration-{stem}",
+        figures.calibration(document),
+        "Above the dotted line U is too cautious, below it too sure. Bars are 95 % Wilson intervals.",
+    )
     page.settings("Settings of this comparison", json.dumps(document.get("header", {}), indent=1, ensure_ascii=False))
 
 
@@ -170,9 +222,11 @@ def run(arguments):
     scores = [(label_of(path, arguments.csc), report_data.read_json(path)) for path in arguments.csc]
     for path, (_, score) in zip(arguments.csc, scores):
         if not isinstance(score, dict) or "correction" not in score or "sentences" not in score:
-            raise ReportError(f"{path} has no \"correction\": it is not what `relmpi-eval csc` writes")
-    strategies = [(label_of(path, arguments.strategies),
-                   report_data.check_strategies(report_data.read_json(path), path)) for path in arguments.strategies]
+            raise ReportError(f'{path} has no "correction": it is not what `relmpi-eval csc` writes')
+    strategies = [
+        (label_of(path, arguments.strategies), report_data.check_strategies(report_data.read_json(path), path))
+        for path in arguments.strategies
+    ]
     try:
         import report_figures as figures
     except ImportError as error:
@@ -200,10 +254,24 @@ def run(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=pathlib.Path, required=True, metavar="RUN", help="the run's folder")
-    parser.add_argument("--csc", type=pathlib.Path, nargs="+", action="extend", default=[], metavar="FILE",
-                        help="results of `relmpi-eval csc`")
-    parser.add_argument("--strategies", type=pathlib.Path, nargs="+", action="extend", default=[], metavar="FILE",
-                        help="results of `relmpi-eval strategies`")
+    parser.add_argument(
+        "--csc",
+        type=pathlib.Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE",
+        help="results of `relmpi-eval csc`",
+    )
+    parser.add_argument(
+        "--strategies",
+        type=pathlib.Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FILE",
+        help="results of `relmpi-eval strategies`",
+    )
     parser.add_argument("--out", type=pathlib.Path, metavar="FILE", help="the page (default: RUN/report.html)")
     parser.add_argument("--title", default="relmpi: report of a run", help="the page's heading")
     arguments = parser.parse_args()

@@ -18,11 +18,13 @@ def read_json(path):
 
 
 def read_metrics(path):
-    """(training rows, evaluation rows) by rising step. A resumed run may have logged a step twice: the last one counts."""
+    """(training rows, evaluation rows) by rising step. Of a step logged twice, by a resumed run, the last counts."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise ReportError(f"cannot read {path}: {error.strerror}. --run takes the folder that relmpi-train wrote.") from error
+        raise ReportError(
+            f"cannot read {path}: {error.strerror}. --run takes the folder that relmpi-train wrote."
+        ) from error
     training, evaluations = {}, {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -54,7 +56,7 @@ def series(rows, name):
 def check_strategies(document, path):
     policies = document.get("policies") if isinstance(document, dict) else None
     if not isinstance(policies, list) or not policies:
-        raise ReportError(f"{path} has no \"policies\": it is not what `relmpi-eval strategies` writes")
+        raise ReportError(f'{path} has no "policies": it is not what `relmpi-eval strategies` writes')
     for policy in policies:
         for field in ("name", "accuracy", "cost_tokens"):
             if field not in policy:
@@ -64,8 +66,11 @@ def check_strategies(document, path):
 
 def final_confidence(rows):
     """[(U at the end, right or not)] of every row that has a history."""
-    return [(row["history"][-1]["u_after"], int(row["correct"])) for row in rows
-            if row.get("history") and finite(row["history"][-1].get("u_after"))]
+    return [
+        (row["history"][-1]["u_after"], int(row["correct"]))
+        for row in rows
+        if row.get("history") and finite(row["history"][-1].get("u_after"))
+    ]
 
 
 def reliability(pairs, bins=10):
@@ -73,10 +78,10 @@ def reliability(pairs, bins=10):
     pairs = sorted(pairs)
     found = []
     for k in range(bins):
-        part = pairs[k * len(pairs) // bins:(k + 1) * len(pairs) // bins]
+        part = pairs[k * len(pairs) // bins : (k + 1) * len(pairs) // bins]
         if part:
             n, share = len(part), sum(right for _, right in part) / len(part)
-            z2 = 1.96 ** 2
+            z2 = 1.96**2
             centre = (share + z2 / (2 * n)) / (1 + z2 / n)
             half = 1.96 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
             found.append((sum(u for u, _ in part) / n, share, centre - half, centre + half, n))
@@ -84,6 +89,7 @@ def reliability(pairs, bins=10):
 
 
 # --- findings ---
+
 
 def percent(value, digits=1):
     return f"{100 * value:.{digits}f} %"
@@ -108,9 +114,15 @@ def pair(document, a, b):
             return row
         if (row["a"], row["b"]) == (b, a):
             low, high = row["difference_ci"]
-            return row | {"a": a, "b": b, "only_a": row["only_b"], "only_b": row["only_a"],
-                          "accuracy_difference": -row["accuracy_difference"], "difference_ci": [-high, -low],
-                          "cost_ratio": 1 / row["cost_ratio"] if row.get("cost_ratio") else None}
+            return row | {
+                "a": a,
+                "b": b,
+                "only_a": row["only_b"],
+                "only_b": row["only_a"],
+                "accuracy_difference": -row["accuracy_difference"],
+                "difference_ci": [-high, -low],
+                "cost_ratio": 1 / row["cost_ratio"] if row.get("cost_ratio") else None,
+            }
     return None
 
 
@@ -123,9 +135,16 @@ def best_fixed(document):
 def front(document):
     """Names of the policies that none beats in both accuracy and cost; the oracle, which knows the answers, aside."""
     rivals = [policy for policy in document["policies"] if policy["name"] != "oracle"]
-    return {a["name"] for a in rivals
-            if not any(b["accuracy"] >= a["accuracy"] and b["cost_tokens"] <= a["cost_tokens"]
-                       and (b["accuracy"], b["cost_tokens"]) != (a["accuracy"], a["cost_tokens"]) for b in rivals)}
+    return {
+        a["name"]
+        for a in rivals
+        if not any(
+            b["accuracy"] >= a["accuracy"]
+            and b["cost_tokens"] <= a["cost_tokens"]
+            and (b["accuracy"], b["cost_tokens"]) != (a["accuracy"], a["cost_tokens"])
+            for b in rivals
+        )
+    }
 
 
 def strategy_finding(document):
@@ -134,19 +153,25 @@ def strategy_finding(document):
     mdp, fixed = named.get("mdp"), best_fixed(document)
     if not mdp or not fixed:
         best = min(document["policies"], key=lambda policy: (-policy["accuracy"], policy["cost_tokens"]))
-        return (f"Of {len(named)} policies {best['name']} is right most often: {percent(best['accuracy'])} of the items at "
-                f"{number(best['cost_tokens'])} tokens an item.")
+        return (
+            f"Of {len(named)} policies {best['name']} is right most often: {percent(best['accuracy'])} of the items at "
+            f"{number(best['cost_tokens'])} tokens an item."
+        )
     ratio = mdp["cost_tokens"] / fixed["cost_tokens"] if fixed["cost_tokens"] else math.nan
-    text = (f"The MDP is right on {percent(mdp['accuracy'])} of {mdp.get('items', 0):,} items at "
-            f"{number(mdp['cost_tokens'])} tokens an item; the best fixed number of retrievals, {fixed['name']}, on "
-            f"{percent(fixed['accuracy'])} at {number(fixed['cost_tokens'])} tokens. ")
+    text = (
+        f"The MDP is right on {percent(mdp['accuracy'])} of {mdp.get('items', 0):,} items at "
+        f"{number(mdp['cost_tokens'])} tokens an item; the best fixed number of retrievals, {fixed['name']}, on "
+        f"{percent(fixed['accuracy'])} at {number(fixed['cost_tokens'])} tokens. "
+    )
     found = pair(document, "mdp", fixed["name"])
     if not found:
         return text + "The two were not compared item by item, so nothing is said about significance."
     low, high = found["difference_ci"]
     p = found.get("p_holm", found["p"])
-    evidence = (f"({points(found['accuracy_difference'])} points, 95 % interval {points(low)} to {points(high)}; exact "
-                f"McNemar, {p_value(p)} after Holm)")
+    evidence = (
+        f"({points(found['accuracy_difference'])} points, 95 % interval {points(low)} to {points(high)}; exact "
+        f"McNemar, {p_value(p)} after Holm)"
+    )
     if p >= 0.05:
         text += f"The difference in accuracy is not significant {evidence}"
     else:
@@ -159,8 +184,10 @@ def strategy_finding(document):
     text += f" {fixed['name']} was picked as the best on these very items, which favours it."
     oracle = named.get("oracle")
     if oracle:
-        text += (f" Knowing the answers, stopping at the right moment would reach {percent(oracle['accuracy'])} at "
-                 f"{number(oracle['cost_tokens'])} tokens.")
+        text += (
+            f" Knowing the answers, stopping at the right moment would reach {percent(oracle['accuracy'])} at "
+            f"{number(oracle['cost_tokens'])} tokens."
+        )
     return text
 
 
@@ -169,14 +196,16 @@ def training_finding(training, evaluations, scores):
     text = ""
     steps, losses = series(training, "loss")
     if losses:
-        text += (f"After {steps[-1]:,} steps the training loss is {losses[-1]:.3g} (it began at {losses[0]:.3g}). ")
+        text += f"After {steps[-1]:,} steps the training loss is {losses[-1]:.3g} (it began at {losses[0]:.3g}). "
     f1_steps, f1 = series(evaluations, "f1")
     if f1:
         best = max(range(len(f1)), key=lambda i: f1[i])
         text += f"On the validation set the best sentence-level F1 is {percent(f1[best])}, at step {f1_steps[best]:,}. "
     for name, score in scores:
         correction = score["correction"]
-        text += (f"On {name}, {score['sentences']:,} sentences: correction F1 {percent(correction['f1'])} (precision "
-                 f"{percent(correction['precision'])}, recall {percent(correction['recall'])}); of the sentences without "
-                 f"errors {percent(correction['fpr'])} were changed. ")
+        text += (
+            f"On {name}, {score['sentences']:,} sentences: correction F1 {percent(correction['f1'])} (precision "
+            f"{percent(correction['precision'])}, recall {percent(correction['recall'])}); of the sentences without "
+            f"errors {percent(correction['fpr'])} were changed. "
+        )
     return text.strip()

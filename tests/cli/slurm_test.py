@@ -35,8 +35,13 @@ class Template(unittest.TestCase):
         (self.root / name).chmod(0o755)
 
     def start(self, *arguments, **environment):
-        variables = {"PATH": f"{self.root}:{os.environ['PATH']}", "RELMPI_BIN": str(self.root), "RELMPI_LAUNCH": "env",
-                     "SLURM_JOB_ID": "42", "SLURM_SUBMIT_DIR": str(self.root)} | environment
+        variables = {
+            "PATH": f"{self.root}:{os.environ['PATH']}",
+            "RELMPI_BIN": str(self.root),
+            "RELMPI_LAUNCH": "env",
+            "SLURM_JOB_ID": "42",
+            "SLURM_SUBMIT_DIR": str(self.root),
+        } | environment
         self.log = open(self.root / "log", "w+")
         return subprocess.Popen(["bash", str(TEMPLATE), *arguments], env=variables, stdout=self.log, stderr=self.log)
 

@@ -74,7 +74,8 @@ def compare(actual, expected, precision):
         if name not in actual or name not in expected:
             failures.append((name, "missing" if name in expected else "not a tensor of this model"))
         elif actual[name].numel() != expected[name].numel() or (
-                expected[name].dim() and actual[name].shape != expected[name].shape):
+            expected[name].dim() and actual[name].shape != expected[name].shape
+        ):
             failures.append((name, f"shape {list(actual[name].shape)}, expected {list(expected[name].shape)}"))
         else:
             kind = kind_of(name)
@@ -88,23 +89,35 @@ def compare(actual, expected, precision):
 def cases():
     """name -> (model settings, batch settings, micro-batch)."""
     found = {}
-    for ablation, positions, layer_norm in itertools.product(("full", "detector-only", "candidate-only", "baseline"),
-                                                             ("sequential", "aligned"), ("post", "pre")):
+    for ablation, positions, layer_norm in itertools.product(
+        ("full", "detector-only", "candidate-only", "baseline"), ("sequential", "aligned"), ("post", "pre")
+    ):
         settings = {"ablation": ablation, "positions": positions, "layer_norm": layer_norm}
         found[f"{ablation}/{positions}/{layer_norm}"] = (settings, {}, 0)
     for ablation, output in itertools.product(("full", "candidate-only"), ("mixture", "candidates")):
         found[f"{ablation}/{output}/unmasked"] = ({"ablation": ablation, "output": output}, {"mask_rate": 0.0}, 0)
         found[f"{ablation}/{output}/micro-batch"] = ({"ablation": ablation, "output": output}, {"rows": 5}, 2)
         found[f"{ablation}/{output}/as-published"] = (
-            {"ablation": ablation, "output": output, "candidate_source": "as-published"}, {"rows": 6}, 0)
-    for name, batch in {"all-masked": {"mask_rate": 1.0}, "all-right": {"error_rate": 0.0}, "all-wrong": {"error_rate": 1.0},
-                        "one-row": {"rows": 2, "longest": 1}, "long": {"rows": 3, "longest": 29}}.items():
+            {"ablation": ablation, "output": output, "candidate_source": "as-published"},
+            {"rows": 6},
+            0,
+        )
+    for name, batch in {
+        "all-masked": {"mask_rate": 1.0},
+        "all-right": {"error_rate": 0.0},
+        "all-wrong": {"error_rate": 1.0},
+        "one-row": {"rows": 2, "longest": 1},
+        "long": {"rows": 3, "longest": 29},
+    }.items():
         found[f"full/{name}"] = ({}, batch, 0)
     found["full/no-prompt"] = ({"prompt_length": 0}, {}, 0)
     found["full/one-prompt"] = ({"prompt_length": 1, "positions": "aligned"}, {}, 0)
     found["full/one-candidate"] = ({"candidates": 1}, {}, 0)
     found["full/pre/aligned/candidates/micro-batch"] = (
-        {"layer_norm": "pre", "positions": "aligned", "output": "candidates"}, {"rows": 5}, 1)
+        {"layer_norm": "pre", "positions": "aligned", "output": "candidates"},
+        {"rows": 5},
+        1,
+    )
     return found
 
 
@@ -119,8 +132,17 @@ def write_case(folder, seed, settings, batch_settings):
 def run_program(program, folder, precision, micro_batch):
     """The tensors that the program wrote, or the text of its failure."""
     out = folder / "out.safetensors"
-    command = [program, "--model", str(folder), "--batch", str(folder / "batch.json"), "--out", str(out),
-               "--precision", precision]
+    command = [
+        program,
+        "--model",
+        str(folder),
+        "--batch",
+        str(folder / "batch.json"),
+        "--out",
+        str(out),
+        "--precision",
+        precision,
+    ]
     if micro_batch:
         command += ["--micro-batch", str(micro_batch)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
@@ -153,7 +175,9 @@ def run_case(name, number, arguments, parent):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", nargs="?", help="the C++ test program")
-    parser.add_argument("--precision", action="append", choices=tuple(TOLERANCE), help="may be repeated (default: fp32)")
+    parser.add_argument(
+        "--precision", action="append", choices=tuple(TOLERANCE), help="may be repeated (default: fp32)"
+    )
     parser.add_argument("--cases", default="", help="only cases whose name has one of these words, comma-separated")
     parser.add_argument("--seeds", type=int, default=2, help="random models per case (default: 2)")
     parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="write the cases here and leave them")
@@ -163,6 +187,7 @@ def main():
     torch.set_num_threads(1)
     if arguments.self_check:
         import self_check
+
         return self_check.run()
     if not arguments.program:
         parser.error("give PROGRAM or --self-check")

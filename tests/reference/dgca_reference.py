@@ -17,13 +17,20 @@ import torch
 
 from safetensors_file import read_safetensors
 
-EPSILON = 1e-10     # inside the logarithm of the correction loss
+EPSILON = 1e-10  # inside the logarithm of the correction loss
 ERROR_WEIGHT = 3.0  # of a wrong character: in the correction loss and as BCE's pos_weight
 RANK_MARGIN = 0.5
 RANK_WEIGHT = 0.5
 
-DGCA_DEFAULTS = {"prompt_length": 3, "candidates": 16, "positions": "sequential", "layer_norm": "post",
-                 "ablation": "full", "output": "mixture", "candidate_source": "source"}
+DGCA_DEFAULTS = {
+    "prompt_length": 3,
+    "candidates": 16,
+    "positions": "sequential",
+    "layer_norm": "post",
+    "ablation": "full",
+    "output": "mixture",
+    "candidate_source": "source",
+}
 
 
 def read_config(folder):
@@ -44,8 +51,11 @@ def load_weights(folder, dtype):
     tensors = read_safetensors(pathlib.Path(folder) / "model.safetensors")
     candidates = tensors.pop("dgca.candidates", None)
     skipped = {"cls.predictions.decoder.weight", "cls.predictions.decoder.bias", "bert.embeddings.position_ids"}
-    weights = {name: tensor.to(dtype).requires_grad_() for name, tensor in tensors.items()
-               if name not in skipped and not name.startswith(("bert.pooler.", "cls.seq_relationship."))}
+    weights = {
+        name: tensor.to(dtype).requires_grad_()
+        for name, tensor in tensors.items()
+        if name not in skipped and not name.startswith(("bert.pooler.", "cls.seq_relationship."))
+    }
     return weights, None if candidates is None else candidates.long()
 
 
@@ -127,8 +137,10 @@ class Reference:
 
     def lstm_direction(self, inputs, suffix):
         """inputs (L, H_in) in the order of this direction -> (L, H). Gates in torch's order: i f g o."""
-        w_in, w_hidden, b_in, b_hidden = (self.weights[f"dgca.prompt.lstm.{kind}_{suffix}"]
-                                          for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+        w_in, w_hidden, b_in, b_hidden = (
+            self.weights[f"dgca.prompt.lstm.{kind}_{suffix}"]
+            for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        )
         hidden = cell = torch.zeros(w_hidden.shape[1], dtype=inputs.dtype)
         outputs = []
         for x in inputs:
@@ -167,17 +179,23 @@ class Reference:
             line = [special.cls] * border + characters + [special.sep] * border + [special.mask] * n
             places = list(range(len(line)))
             if config.positions == "aligned":
-                places[2 * border + n:] = range(border, border + n)
-            ids[b, :len(line)] = torch.tensor(line)
-            positions[b, :len(line)] = torch.tensor(places)
-            attended[b, :len(line)] = True
+                places[2 * border + n :] = range(border, border + n)
+            ids[b, : len(line)] = torch.tensor(line)
+            positions[b, : len(line)] = torch.tensor(places)
+            attended[b, : len(line)] = True
             source_slot[b, :n] = torch.arange(border, border + n)
             target_slot[b, :n] = torch.arange(2 * border + n, 2 * border + 2 * n)
             for k in range(config.prompt_length):
                 prompt_of[b, k] = k
                 prompt_of[b, border + n + k] = config.prompt_length + k
-        return SimpleNamespace(ids=ids, positions=positions, attended=attended, prompt_of=prompt_of,
-                               source_slot=source_slot, target_slot=target_slot)
+        return SimpleNamespace(
+            ids=ids,
+            positions=positions,
+            attended=attended,
+            prompt_of=prompt_of,
+            source_slot=source_slot,
+            target_slot=target_slot,
+        )
 
     def forward(self, batch):
         """What each head says, at every character: tensors (B, n, ...). Padding holds whatever it holds."""
@@ -193,7 +211,11 @@ class Reference:
         zeros = torch.zeros(batch.source.shape, dtype=hidden.dtype)
         out.detection_logits = self.detect(source) if self.has_detector else None
         out.d = torch.sigmoid(out.detection_logits) if self.has_detector else zeros
-        out.alpha, out.p_candidates, out.listed = zeros, torch.zeros_like(out.z), torch.zeros_like(out.z, dtype=torch.bool)
+        out.alpha, out.p_candidates, out.listed = (
+            zeros,
+            torch.zeros_like(out.z),
+            torch.zeros_like(out.z, dtype=torch.bool),
+        )
         if self.has_candidates:
             self.weigh_candidates(batch, target, out)
         out.p = (1 - out.alpha[..., None]) * torch.softmax(out.z, -1) + out.alpha[..., None] * out.p_candidates
@@ -241,8 +263,10 @@ class Reference:
         detection = rank = aux = zero
         if self.has_detector:
             label, logit = wrong[real].to(out.z.dtype), out.detection_logits[real]
-            detection = -(ERROR_WEIGHT * label * torch.nn.functional.logsigmoid(logit)
-                          + (1 - label) * torch.nn.functional.logsigmoid(-logit)).mean()
+            detection = -(
+                ERROR_WEIGHT * label * torch.nn.functional.logsigmoid(logit)
+                + (1 - label) * torch.nn.functional.logsigmoid(-logit)
+            ).mean()
         found = real & ~masked & out.listed.gather(2, y)[..., 0]
         if found.any():
             p_y = out.p_candidates.gather(2, y)
@@ -277,5 +301,6 @@ def make_batch(source, target, masked):
         return torch.tensor([list(row) + [0] * (longest - len(row)) for row in rows])
 
     real = pad([[1] * len(row) for row in source]).bool()
-    return SimpleNamespace(rows=source, mask_rows=masked, source=pad(source), target=pad(target), masked=pad(masked).bool(),
-                           real=real)
+    return SimpleNamespace(
+        rows=source, mask_rows=masked, source=pad(source), target=pad(target), masked=pad(masked).bool(), real=real
+    )

@@ -12,18 +12,44 @@ from safetensors_file import write_safetensors
 SPECIAL = ["[PAD]", "[UNK]", "[SEP]", "[MASK]", "[CLS]"]  # not BERT's order: ids must come from vocab.txt
 VOCABULARY = 60
 
-BERT = {"architectures": ["BertForMaskedLM"], "model_type": "bert", "vocab_size": VOCABULARY, "hidden_size": 32,
-        "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64, "max_position_embeddings": 64,
-        "type_vocab_size": 2, "layer_norm_eps": 1e-12, "hidden_act": "gelu", "hidden_dropout_prob": 0.0,
-        "attention_probs_dropout_prob": 0.0, "initializer_range": 0.02, "pad_token_id": 0}
-DGCA = {"prompt_length": 3, "candidates": 6, "max_length": 64, "positions": "sequential", "layer_norm": "post",
-        "ablation": "full", "output": "mixture", "candidate_source": "source", "dropout": 0.0}
+BERT = {
+    "architectures": ["BertForMaskedLM"],
+    "model_type": "bert",
+    "vocab_size": VOCABULARY,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "max_position_embeddings": 64,
+    "type_vocab_size": 2,
+    "layer_norm_eps": 1e-12,
+    "hidden_act": "gelu",
+    "hidden_dropout_prob": 0.0,
+    "attention_probs_dropout_prob": 0.0,
+    "initializer_range": 0.02,
+    "pad_token_id": 0,
+}
+DGCA = {
+    "prompt_length": 3,
+    "candidates": 6,
+    "max_length": 64,
+    "positions": "sequential",
+    "layer_norm": "post",
+    "ablation": "full",
+    "output": "mixture",
+    "candidate_source": "source",
+    "dropout": 0.0,
+}
 
 
 def parameter_shapes(config):
     """name -> shape of every tensor that a model of this configuration has."""
-    h, f, v, p = (config["hidden_size"], config["intermediate_size"], config["vocab_size"],
-                  config["dgca"]["prompt_length"])
+    h, f, v, p = (
+        config["hidden_size"],
+        config["intermediate_size"],
+        config["vocab_size"],
+        config["dgca"]["prompt_length"],
+    )
     shapes = {}
 
     def linear(name, out, into):
@@ -32,7 +58,11 @@ def parameter_shapes(config):
     def norm(name):
         shapes[f"{name}.weight"], shapes[f"{name}.bias"] = (h,), (h,)
 
-    for kind, count in (("word", v), ("position", config["max_position_embeddings"]), ("token_type", config["type_vocab_size"])):
+    for kind, count in (
+        ("word", v),
+        ("position", config["max_position_embeddings"]),
+        ("token_type", config["type_vocab_size"]),
+    ):
         shapes[f"bert.embeddings.{kind}_embeddings.weight"] = (count, h)
     norm("bert.embeddings.LayerNorm")
     for layer in range(config["num_hidden_layers"]):
@@ -75,7 +105,7 @@ def random_candidates(generator, width):
         count = int(torch.randint(1, width + 1, (1,), generator=generator))
         others = [c for c in torch.randperm(VOCABULARY, generator=generator).tolist() if c != x and c >= len(SPECIAL)]
         row = ([x] + others if x % 4 else others)[:count]
-        table[x, :len(row)] = torch.tensor(row, dtype=torch.int32)
+        table[x, : len(row)] = torch.tensor(row, dtype=torch.int32)
     # What the as-published variant looks up is the row of [MASK]: full, so that answers occur in it.
     table[SPECIAL.index("[MASK]")] = torch.arange(len(SPECIAL), len(SPECIAL) + width, dtype=torch.int32)
     return table

@@ -52,8 +52,11 @@ def check_lstm(folder):
     """The written-out LSTM is torch's."""
     write_random_model(folder, 5)
     reference = Reference(folder)
-    weights = {name.removeprefix("dgca.prompt.lstm."): tensor.detach() for name, tensor in reference.weights.items()
-               if ".lstm." in name}
+    weights = {
+        name.removeprefix("dgca.prompt.lstm."): tensor.detach()
+        for name, tensor in reference.weights.items()
+        if ".lstm." in name
+    }
     hidden = reference.config.hidden_size
     lstm = torch.nn.LSTM(hidden, hidden, num_layers=2, bidirectional=True, dtype=torch.float64)
     lstm.load_state_dict(weights)
@@ -67,12 +70,16 @@ def check_by_hand(folder):
     config = write_random_model(folder, 6)
     reference = Reference(folder)
     with torch.no_grad():
-        for name in ("bert.embeddings.word_embeddings.weight", "cls.predictions.bias", "dgca.detector.classifier.weight",
-                     "dgca.gate.weight"):
+        for name in (
+            "bert.embeddings.word_embeddings.weight",
+            "cls.predictions.bias",
+            "dgca.detector.classifier.weight",
+            "dgca.gate.weight",
+        ):
             reference.weights[name].zero_()
         reference.weights["dgca.detector.classifier.bias"].fill_(math.log(3))  # d = 3/4
-        reference.weights["dgca.gate.weight"][0, -1] = 2.0                      # gate = sigmoid(2 d)
-        reference.weights["dgca.gate.bias"].fill_(-1.5)                         # = sigmoid(0) = 1/2
+        reference.weights["dgca.gate.weight"][0, -1] = 2.0  # gate = sigmoid(2 d)
+        reference.weights["dgca.gate.bias"].fill_(-1.5)  # = sigmoid(0) = 1/2
     v = config["vocab_size"]
     reference.candidates.fill_(-1)
     reference.candidates[11, :4] = torch.tensor([11, 12, 13, 14])
@@ -102,7 +109,7 @@ def check_rows_are_independent(folder):
     for row, source in enumerate(batch["source"]):
         alone = reference.step(*([batch[key][row]] for key in ("source", "target", "masked")))
         for name in ("d", "alpha", "p"):
-            assert torch.allclose(together[name][row, :len(source)], alone[name][0], atol=1e-12), (row, name)
+            assert torch.allclose(together[name][row, : len(source)], alone[name][0], atol=1e-12), (row, name)
 
 
 def check_harness_sees_errors(folder):
@@ -169,8 +176,15 @@ def check_precisions(folder):
 
 
 def run():
-    for check in (check_by_hand, check_lstm, check_rows_are_independent, check_harness_sees_errors, check_program_is_run,
-                  check_gradients, check_precisions):
+    for check in (
+        check_by_hand,
+        check_lstm,
+        check_rows_are_independent,
+        check_harness_sees_errors,
+        check_program_is_run,
+        check_gradients,
+        check_precisions,
+    ):
         with tempfile.TemporaryDirectory() as folder:
             check(pathlib.Path(folder))
         print(f"ok  {check.__doc__.splitlines()[0]}", flush=True)

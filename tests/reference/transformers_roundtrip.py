@@ -50,15 +50,21 @@ def demand_close(what, actual, expected):
 
 def check_opens_in_transformers(folder):
     """Every bert.* and cls.* tensor arrives bit for bit, nothing is missing, and plain logits equal the reference's."""
-    model, info = BertForMaskedLM.from_pretrained(folder, local_files_only=True, attn_implementation="eager",
-                                                  output_loading_info=True)
+    model, info = BertForMaskedLM.from_pretrained(
+        folder, local_files_only=True, attn_implementation="eager", output_loading_info=True
+    )
     foreign = [name for name in info["unexpected_keys"] if not name.startswith("dgca.")]
     if info["missing_keys"] or info["mismatched_keys"] or foreign:
-        raise Mismatch(f"{folder}: transformers finds missing {sorted(info['missing_keys'])}, unexpected {foreign}, "
-                       f"of another shape {sorted(map(str, info['mismatched_keys']))}")
+        raise Mismatch(
+            f"{folder}: transformers finds missing {sorted(info['missing_keys'])}, unexpected {foreign}, "
+            f"of another shape {sorted(map(str, info['mismatched_keys']))}"
+        )
     theirs = model.state_dict()
-    ours = {name: tensor for name, tensor in read_safetensors(folder / "model.safetensors").items()
-            if not name.startswith("dgca.")}
+    ours = {
+        name: tensor
+        for name, tensor in read_safetensors(folder / "model.safetensors").items()
+        if not name.startswith("dgca.")
+    }
     for name, tensor in ours.items():
         if name not in theirs or not torch.equal(theirs[name], tensor):
             raise Mismatch(f"{folder}: {name} is not what transformers has after opening it")
@@ -101,8 +107,8 @@ def check_program_opens_theirs(program, folder):
     for row, ids in enumerate(source):
         line = torch.tensor([[special.cls, *ids, special.sep, *[special.mask] * len(ids)]])
         with torch.no_grad():
-            expected = model(line).logits[0, -len(ids):]
-        demand_close(f"target_logits of row {row}", logits[row, :len(ids)], expected)
+            expected = model(line).logits[0, -len(ids) :]
+        demand_close(f"target_logits of row {row}", logits[row, : len(ids)], expected)
 
 
 def check_program_saves_ours(program, folder, out):
@@ -121,7 +127,9 @@ def check_program_saves_ours(program, folder, out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", nargs="?", help="the C++ test program")
-    parser.add_argument("--folder", type=pathlib.Path, action="append", default=[], help="a model folder that relmpi saved")
+    parser.add_argument(
+        "--folder", type=pathlib.Path, action="append", default=[], help="a model folder that relmpi saved"
+    )
     arguments = parser.parse_args()
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
@@ -133,13 +141,18 @@ def main():
         save_with_transformers(root / "plain", root / "theirs")
         for out in ("full-saved", "plain-saved"):
             (root / out).mkdir()
-        checks = [(check_opens_in_transformers, root / "full"), (check_opens_in_transformers, root / "plain"),
-                  (check_reference_opens_theirs, root / "theirs")]
+        checks = [
+            (check_opens_in_transformers, root / "full"),
+            (check_opens_in_transformers, root / "plain"),
+            (check_reference_opens_theirs, root / "theirs"),
+        ]
         checks += [(check_opens_in_transformers, folder) for folder in arguments.folder]
         if arguments.program:
-            checks += [(check_program_opens_theirs, arguments.program, root / "theirs"),
-                       (check_program_saves_ours, arguments.program, root / "full", root / "full-saved"),
-                       (check_program_saves_ours, arguments.program, root / "plain", root / "plain-saved")]
+            checks += [
+                (check_program_opens_theirs, arguments.program, root / "theirs"),
+                (check_program_saves_ours, arguments.program, root / "full", root / "full-saved"),
+                (check_program_saves_ours, arguments.program, root / "plain", root / "plain-saved"),
+            ]
         for check, *values in checks:
             try:
                 check(*values)
