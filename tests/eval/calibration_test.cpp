@@ -14,7 +14,7 @@ namespace relmpi {
 namespace {
 
 TEST(Calibration, IsotonicEqualsTheMaxMinFormula) {
-  for (const auto& json : read_golden("statistics_golden.json")["samples"]) {
+  for (const auto& json : golden_cases("statistics_golden.json", "samples")) {
     const auto scores = json["scores"].get<std::vector<double>>();
     const auto labels = json["labels"].get<std::vector<int>>();
     const auto calibrator = Calibrator::fit(CalibrationKind::kIsotonic, scores, labels);

@@ -66,8 +66,7 @@ TEST(Mdp, EqualsTheDecimalReference) {
   }
 }
 
-// With success = 1, no reasoning and U = j/10, k retrievals of 0.2 are worth 0.2 k - mu c k: all of them or
-// none.
+// With success = 1 and no reasoning, k retrievals of 0.2 are worth min(U + 0.2 k, 1) - 0.15 k.
 TEST(Mdp, CertainRetrievalWithLinearReward) {
   MdpOptions options;
   options.success = 1;

@@ -13,7 +13,7 @@ namespace relmpi {
 namespace {
 
 TEST(Statistics, McNemarEqualsExactFractions) {
-  for (const auto& json : read_golden("statistics_golden.json")["mcnemar"]) {
+  for (const auto& json : golden_cases("statistics_golden.json", "mcnemar")) {
     const auto only_a = json["only_a"].get<std::int64_t>();
     const auto only_b = json["only_b"].get<std::int64_t>();
     const double p = json["p"].get<double>();
@@ -26,7 +26,7 @@ TEST(Statistics, McNemarEqualsExactFractions) {
 }
 
 TEST(Statistics, HolmEqualsItsDefinition) {
-  for (const auto& json : read_golden("statistics_golden.json")["holm"]) {
+  for (const auto& json : golden_cases("statistics_golden.json", "holm")) {
     const auto adjusted = holm(json["p"].get<std::vector<double>>());
     ASSERT_EQ(adjusted.size(), json["adjusted"].size());
     for (std::size_t i = 0; i < adjusted.size(); ++i) {
@@ -37,7 +37,7 @@ TEST(Statistics, HolmEqualsItsDefinition) {
 }
 
 TEST(Statistics, AurocAndCalibrationErrorEqualTheirDefinitions) {
-  for (const auto& json : read_golden("statistics_golden.json")["samples"]) {
+  for (const auto& json : golden_cases("statistics_golden.json", "samples")) {
     const auto scores = json["scores"].get<std::vector<double>>();
     const auto labels = json["labels"].get<std::vector<int>>();
     EXPECT_NEAR(auroc(scores, labels).value(), json["auroc"].get<double>(), 1e-14);
@@ -50,7 +50,7 @@ TEST(Statistics, AurocAndCalibrationErrorEqualTheirDefinitions) {
 }
 
 TEST(Statistics, BootstrapEqualsTheReimplementation) {
-  for (const auto& json : read_golden("statistics_golden.json")["bootstrap"]) {
+  for (const auto& json : golden_cases("statistics_golden.json", "bootstrap")) {
     BootstrapOptions options;
     options.seed = json["seed"].get<std::uint64_t>();
     const auto values = json["values"].get<std::vector<double>>();
@@ -97,7 +97,7 @@ TEST(Statistics, FBeta) {
 }
 
 TEST(Statistics, ParetoFrontEqualsItsDefinition) {
-  for (const auto& json : read_golden("statistics_golden.json")["pareto"]) {
+  for (const auto& json : golden_cases("statistics_golden.json", "pareto")) {
     const auto cost = json["cost"].get<std::vector<double>>();
     auto front = pareto_front(cost, json["accuracy"].get<std::vector<double>>());
     EXPECT_TRUE(std::is_sorted(front.begin(), front.end(),
