@@ -1,0 +1,190 @@
+// Damage must be found before a damaged value is used, and libhdf5 must not crash on it.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "base/files.h"
+#include "base/random.h"
+#include "data/dataset.h"
+#include "data/inspect.h"
+#include "data/manifest.h"
+#include "data/shard.h"
+#include "tests/data/shard_testing.h"
+
+namespace relmpi {
+namespace {
+
+using namespace testing;
+
+constexpr int kFlips = 200;
+
+void flip(std::string& bytes, std::uint64_t index, std::string_view purpose) {
+  Random random(7, purpose, index);
+  bytes[random.below(bytes.size())] ^= static_cast<char>(1 << random.below(8));
+}
+
+class ShardDamage : public ::testing::Test {
+ protected:
+  std::vector<TextPair> texts() const {
+    const ShardReader reader(shard_);
+    const auto lengths = reader.lengths();
+    const auto exceptions = reader.exceptions();
+    std::vector<TextPair> result;
+    std::uint64_t begin = 0;
+    for (const std::uint16_t length : lengths) {
+      result.push_back(restore_text(reader, exceptions, vocabulary_, begin, begin + length));
+      begin += length;
+    }
+    return result;
+  }
+
+  TemporaryFolder folder_;
+  Vocabulary vocabulary_ = small_vocabulary();
+  std::vector<TextPair> pairs_ = random_pairs(21, 3000);
+  std::filesystem::path path_ = testing::shard(folder_, pairs_, vocabulary_);
+  std::filesystem::path shard_ = path_ / "shard-00000.h5";
+  std::filesystem::path manifest_ = path_ / "manifest.json";
+  std::string shard_bytes_ = read_file(shard_);
+  std::string manifest_bytes_ = read_file(manifest_);
+};
+
+TEST_F(ShardDamage, EveryFlippedBitOfAShardIsFoundByItsHash) {
+  for (int i = 0; i < kFlips; ++i) {
+    std::string bytes = shard_bytes_;
+    flip(bytes, static_cast<std::uint64_t>(i), "shard");
+    overwrite(shard_, bytes);
+    const std::string error = input_error_of([&] { Dataset(path_, vocabulary_); });
+    EXPECT_NE(error.find("shard-00000.h5"), std::string::npos) << error;
+    EXPECT_NE(error.find("XXH3-128"), std::string::npos) << error;
+  }
+}
+
+TEST_F(ShardDamage, EveryFlippedBitOfAManifestIsFound) {
+  for (int i = 0; i < kFlips; ++i) {
+    std::string bytes = manifest_bytes_;
+    flip(bytes, static_cast<std::uint64_t>(i), "manifest");
+    overwrite(manifest_, bytes);
+    EXPECT_THROW(Dataset(path_, vocabulary_), InputError) << bytes;
+    InspectOptions options;
+    options.path = path_;
+    EXPECT_THROW(inspect(options), InputError) << bytes;
+  }
+}
+
+// Without a manifest the checksums inside must do: what they do not cover (gaps between the parts of the
+// file) holds nothing, so the text must come back unchanged then.
+TEST_F(ShardDamage, NoFlippedBitOfALoneShardChangesWhatIsRead) {
+  std::filesystem::remove(manifest_);
+  int found = 0;
+  for (int i = 0; i < kFlips; ++i) {
+    std::string bytes = shard_bytes_;
+    flip(bytes, static_cast<std::uint64_t>(i), "lone shard");
+    overwrite(shard_, bytes);
+    InspectOptions options;
+    options.path = shard_;
+    try {
+      inspect(options);
+      ASSERT_TRUE(texts() == pairs_) << "flip " << i << " went unseen";
+    } catch (const InputError& error) {
+      ++found;
+      EXPECT_NE(std::string(error.what()).find("shard-00000.h5"), std::string::npos) << error.what();
+    }
+  }
+  RecordProperty("found", found);
+  EXPECT_GE(found, kFlips * 9 / 10);
+}
+
+// The head of the file holds most of what libhdf5 trusts: superblock, object headers, chunk indices.
+TEST_F(ShardDamage, NoFlippedBitInTheHeadOfALoneShardChangesWhatIsRead) {
+  std::filesystem::remove(manifest_);
+  for (std::uint64_t byte = 0; byte < 1500; ++byte) {
+    std::string bytes = shard_bytes_;
+    bytes[byte] ^= static_cast<char>(1 << (byte % 8));
+    overwrite(shard_, bytes);
+    try {
+      ASSERT_TRUE(texts() == pairs_) << "byte " << byte;
+    } catch (const InputError&) {
+    }
+  }
+}
+
+TEST_F(ShardDamage, ADamagedChunkIsNamed) {
+  std::filesystem::remove(manifest_);
+  // Where the ids of sentence 1,500 lie in the file: chunk 1 of /source or later.
+  std::string needle;
+  std::uint64_t position = 0;
+  for (std::size_t i = 0; i < 1500; ++i) position += pairs_[i].source.size();
+  for (std::size_t i = 1500; needle.size() < 64; ++i) {
+    for (const char32_t c : pairs_[i].source) {
+      const auto id = static_cast<std::uint16_t>(vocabulary_.character_id(c));
+      needle += {static_cast<char>(id & 0xFF), static_cast<char>(id >> 8)};
+    }
+  }
+  std::string bytes = shard_bytes_;
+  const std::size_t at = bytes.find(needle);
+  ASSERT_NE(at, std::string::npos);
+  bytes[at] ^= 1;
+  overwrite(shard_, bytes);
+  InspectOptions options;
+  options.path = shard_;
+  const std::string error = input_error_of([&] { inspect(options); });
+  EXPECT_NE(error.find(fmt::format("/source: chunk {}", position / kShardChunk)), std::string::npos) << error;
+}
+
+TEST_F(ShardDamage, TruncationIsFound) {
+  for (const double share : {0., .001, .1, .5, .9, .9999}) {
+    const auto size = static_cast<std::size_t>(share * static_cast<double>(shard_bytes_.size()));
+    overwrite(shard_, shard_bytes_.substr(0, size));
+    overwrite(manifest_, manifest_bytes_);
+    EXPECT_NE(input_error_of([&] { Dataset(path_, vocabulary_); }).find("shard-00000.h5"), std::string::npos);
+    std::filesystem::remove(manifest_);
+    InspectOptions options;
+    options.path = shard_;
+    EXPECT_NE(input_error_of([&] { inspect(options); }).find("shard-00000.h5"), std::string::npos) << share;
+  }
+}
+
+TEST_F(ShardDamage, ChangedNumbersInTheManifestAreFound) {
+  const Manifest good = Manifest::load(path_);
+  const auto expect = [&](const std::function<void(Manifest&)>& change) {
+    Manifest bad = good;
+    change(bad);
+    bad.save(path_);
+    EXPECT_THROW(Dataset(path_, vocabulary_), InputError);
+  };
+  expect([](Manifest& m) { m.shards[0].sentences += 1; });
+  expect([](Manifest& m) { m.shards[0].tokens -= 1; });
+  expect([](Manifest& m) { m.shards[0].bytes += 1; });
+  expect([](Manifest& m) { m.shards[0].file = "../train/shard-00000.h5"; });
+  expect([](Manifest& m) { m.vocab_xxh3[3] ^= 1; });
+  expect([](Manifest& m) { m.shards.clear(); });
+}
+
+// Files that were never shards.
+TEST_F(ShardDamage, OtherFilesAreRefused) {
+  std::filesystem::remove(manifest_);
+  InspectOptions options;
+  options.path = shard_;
+  for (const std::string& bytes : {std::string(), std::string("text"), std::string(5000, '\0')}) {
+    overwrite(shard_, bytes);
+    EXPECT_THROW(inspect(options), InputError);
+  }
+  options.path = folder_ / "none.h5";
+  EXPECT_THROW(inspect(options), InputError);
+}
+
+// A file in place, changed under a data set that was opened before.
+TEST_F(ShardDamage, DamageAfterOpeningIsFoundByTheChunk) {
+  const TemporaryFolder folder;
+  const auto path =
+      testing::shard(folder, random_pairs(22, 60000), vocabulary_);  // more than libhdf5 keeps in memory
+  const Dataset dataset(path, vocabulary_);
+  spoil(path / "shard-00000.h5");
+  const std::string error = input_error_of([&] { dataset.read(0, 10); });
+  EXPECT_NE(error.find("shard-00000.h5: /source: chunk 0"), std::string::npos) << error;
+}
+
+}  // namespace
+}  // namespace relmpi
