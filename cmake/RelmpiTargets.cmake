@@ -14,7 +14,8 @@ if(RELMPI_MOLD)
 endif()
 
 function(relmpi_settings target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror
+                         -Wno-missing-field-initializers)  # designated initialisers leave defaults out on purpose
   if(RELMPI_CCACHE)
     target_compile_options(${target} PRIVATE -fpch-preprocess)
   endif()

@@ -26,6 +26,9 @@ std::unique_ptr<Communicator> communicator_for(std::unique_ptr<Communicator> hos
 // What `relmpi-doctor devices` prints: an array, empty without a GPU.
 nlohmann::json describe_devices();
 
+// The device's current stream as Communicator takes it (a cudaStream_t); null on the CPU.
+void* current_stream(at::Device device);
+
 std::string host_name();
 
 }  // namespace relmpi

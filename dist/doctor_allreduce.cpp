@@ -16,14 +16,6 @@ namespace {
 
 constexpr int kRepeats = 7;
 
-void* current_stream(at::Device device) {
-#if RELMPI_CUDA
-  if (device.is_cuda()) return c10::cuda::getCurrentCUDAStream(device.index()).stream();
-#endif
-  (void)device;
-  return nullptr;
-}
-
 void synchronise(at::Device device) {
 #if RELMPI_CUDA
   if (device.is_cuda()) c10::cuda::getCurrentCUDAStream(device.index()).synchronize();

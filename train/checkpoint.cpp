@@ -1,0 +1,177 @@
+#include "train/checkpoint.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "model/safetensors.h"
+
+namespace relmpi {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kFiles[] = {"model.safetensors", "config.json", "vocab.txt", "optimizer.safetensors",
+                                  "state.json"};
+
+json to_json(const TrainState& s) {
+  return {{"step", s.step},
+          {"epoch", s.epoch},
+          {"step_in_epoch", s.step_in_epoch},
+          {"best_metric", s.best_metric},
+          {"best_step", s.best_step},
+          {"evaluations_without_best", s.evaluations_without_best},
+          {"identity", s.identity},
+          {"metrics", s.metrics}};
+}
+
+TrainState state_from(const json& document, const std::string& file) {
+  try {
+    TrainState s;
+    s.step = document.at("step");
+    s.epoch = document.at("epoch");
+    s.step_in_epoch = document.at("step_in_epoch");
+    s.best_metric = document.at("best_metric");
+    s.best_step = document.at("best_step");
+    s.evaluations_without_best = document.at("evaluations_without_best");
+    s.identity = document.at("identity");
+    s.metrics = document.at("metrics");
+    return s;
+  } catch (const json::exception& error) {
+    throw InputError("{}: {}", file, error.what());
+  }
+}
+
+std::vector<fs::path> checkpoint_folders(const fs::path& checkpoints) {
+  std::vector<fs::path> folders;
+  if (fs::is_directory(checkpoints))
+    for (const auto& entry : fs::directory_iterator(checkpoints))
+      if (entry.is_directory() && entry.path().filename().string().starts_with("step-")) folders.push_back(entry.path());
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
+// Why the folder is no whole checkpoint; empty where it is.
+std::string damage(const fs::path& folder) {
+  if (!fs::exists(folder / "COMPLETE")) return "it has no COMPLETE file (it was not finished)";
+  try {
+    const json complete = json::parse(read_file(folder / "COMPLETE"));
+    for (const char* name : kFiles) {
+      const std::string expected = complete.at("files").at(name);
+      if (xxh3_128_of_file(folder / name) != expected) return fmt::format("{} is damaged (its hash differs)", name);
+    }
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "";
+}
+
+void remove_checkpoint(const fs::path& folder) {
+  fs::remove(folder / "COMPLETE");
+  fs::remove_all(folder);
+}
+
+void copy_in(const at::Tensor& to, const std::map<std::string, at::Tensor>& tensors, const std::string& name,
+             const std::string& file) {
+  const auto found = tensors.find(name);
+  if (found == tensors.end() || found->second.sizes() != to.sizes())
+    throw InputError("{}: tensor {} is missing or has another shape: the checkpoint belongs to another model", file,
+                     name);
+  to.copy_(found->second);
+}
+
+}  // namespace
+
+void write_checkpoint(const fs::path& checkpoints, const Model& model, const Optimizer& optimizer,
+                      const TrainState& state) {
+  const std::string name = fmt::format("step-{:08}", state.step);
+  const fs::path temporary = checkpoints / (".writing-" + name);
+  fs::remove_all(temporary);
+  create_folder(temporary);
+  try {
+    save_model(temporary, model);
+    std::vector<std::pair<std::string, at::Tensor>> tensors = optimizer.scalars();
+    for (auto& [tensor, view] : model.parameters->named_views(optimizer.first_moment()))
+      tensors.emplace_back("exp_avg." + tensor, view);
+    for (auto& [tensor, view] : model.parameters->named_views(optimizer.second_moment()))
+      tensors.emplace_back("exp_avg_sq." + tensor, view);
+    write_safetensors(temporary / "optimizer.safetensors", tensors);
+    write_file_atomic(temporary / "state.json", to_json(state).dump(2) + "\n");
+    json files;
+    for (const char* file : kFiles) files[file] = xxh3_128_of_file(temporary / file);
+    write_file_atomic(temporary / "COMPLETE", json{{"step", state.step}, {"files", files}}.dump(2) + "\n");
+    const fs::path folder = checkpoints / name;
+    if (fs::exists(folder)) remove_checkpoint(folder);
+    fs::rename(temporary, folder);
+    fsync_path(checkpoints);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
+    throw;
+  }
+}
+
+std::optional<fs::path> newest_checkpoint(const fs::path& checkpoints) {
+  auto folders = checkpoint_folders(checkpoints);
+  for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
+    const std::string why = damage(*folder);
+    if (why.empty()) return *folder;
+    spdlog::warn("checkpoint {} is passed over: {}", folder->string(), why);
+  }
+  return std::nullopt;
+}
+
+TrainState read_checkpoint(const fs::path& folder, Model& model, Optimizer& optimizer) {
+  const std::string file = (folder / "optimizer.safetensors").string();
+  auto weights = read_safetensors(folder / "model.safetensors");
+  weights.erase("dgca.candidates");  // made from the same confusion set and data again, or read with the model
+  model.parameters->load(weights, (folder / "model.safetensors").string());
+  const auto tensors = read_safetensors(folder / "optimizer.safetensors");
+  const at::NoGradGuard no_grad;
+  for (auto& [name, scalar] : optimizer.scalars()) copy_in(scalar, tensors, name, file);
+  for (auto& [name, view] : model.parameters->named_views(optimizer.first_moment()))
+    copy_in(view, tensors, "exp_avg." + name, file);
+  for (auto& [name, view] : model.parameters->named_views(optimizer.second_moment()))
+    copy_in(view, tensors, "exp_avg_sq." + name, file);
+  const std::string state = (folder / "state.json").string();
+  try {
+    return state_from(json::parse(read_file(folder / "state.json")), state);
+  } catch (const json::exception& error) {
+    throw InputError("{} is not JSON: {}", state, error.what());
+  }
+}
+
+void prune_checkpoints(const fs::path& checkpoints, const TrainState& state, std::size_t keep_last,
+                       std::size_t keep_best) {
+  auto folders = checkpoint_folders(checkpoints);
+  std::vector<fs::path> keep(folders.end() - static_cast<std::ptrdiff_t>(std::min(keep_last, folders.size())),
+                             folders.end());
+  const auto metric = [&](const fs::path& folder) {
+    const std::string step = std::to_string(std::stoll(folder.filename().string().substr(5)));
+    return state.metrics.contains(step) ? state.metrics[step].get<double>() : -1.0;
+  };
+  std::vector<fs::path> ranked = folders;
+  std::stable_sort(ranked.begin(), ranked.end(), [&](const fs::path& a, const fs::path& b) { return metric(a) > metric(b); });
+  for (std::size_t i = 0; i < std::min(keep_best, ranked.size()); ++i)
+    if (metric(ranked[i]) >= 0) keep.push_back(ranked[i]);
+  for (const fs::path& folder : folders)
+    if (std::find(keep.begin(), keep.end(), folder) == keep.end()) remove_checkpoint(folder);
+}
+
+void write_model_folder(const fs::path& folder, const Model& model) {
+  const fs::path fresh = folder.string() + ".writing", old = folder.string() + ".old";
+  fs::remove_all(fresh);
+  fs::remove_all(old);
+  create_folder(fresh);
+  save_model(fresh, model);
+  if (fs::exists(folder)) fs::rename(folder, old);
+  fs::rename(fresh, folder);
+  fs::remove_all(old);
+}
+
+}  // namespace relmpi

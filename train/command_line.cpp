@@ -1,0 +1,150 @@
+#include "train/command_line.h"
+
+#include <map>
+
+namespace relmpi {
+namespace {
+
+template <typename Enum>
+CLI::Option* add_choice(CLI::App& app, const std::string& name, Enum& value, const std::map<std::string, Enum>& names,
+                        const std::string& help) {
+  std::string known, now;
+  for (const auto& [text, choice] : names) {
+    known += (known.empty() ? "" : ", ") + text;
+    if (choice == value) now = text;
+  }
+  CLI::Option* option = app.add_option_function<std::string>(
+      name,
+      [&value, names, known, name](const std::string& text) {
+        const auto found = names.find(text);
+        if (found == names.end()) throw CLI::ValidationError(name, "'" + text + "' is not one of: " + known);
+        value = found->second;
+      },
+      help + " (" + known + ")");
+  return option->default_str(now)->type_name("TEXT");
+}
+
+void add_data_options(CLI::App& app, TrainOptions& o) {
+  app.add_option("--data", o.data, "training shards: a folder with manifest.json (relmpi-data shard)")->group("Data");
+  app.add_option("--validation", o.validation, "validation shards; without them the last model is kept")->group("Data");
+  app.add_option("--model", o.model, "folder to start from: Hugging Face BERT (safetensors) or relmpi's own")->group("Data");
+  app.add_option("--vocab", o.vocab, "vocab.txt, to start from nothing in place of --model")->group("Data");
+  app.add_option("--confusion", o.confusion, "confusion set the candidates are made from (relmpi-data confusion)")->group("Data");
+  app.add_option("--mix-same", o.confusion_mix_same, "share of same-sound errors when candidates are ranked")->group("Data")->capture_default_str();
+  app.add_option("--mix-similar", o.confusion_mix_similar, "share of similar-sound errors")->group("Data")->capture_default_str();
+  app.add_option("--mix-shape", o.confusion_mix_shape, "share of similar-shape errors")->group("Data")->capture_default_str();
+  app.add_option("--mix-frequent", o.confusion_mix_frequent, "share of frequent characters")->group("Data")->capture_default_str();
+  app.add_option("--out", o.out, "the run's folder; the same command again goes on from its newest checkpoint")->group("Data");
+  app.add_flag("--fresh", o.fresh, "start anew; demands an empty --out")->group("Data");
+  app.add_option("--prefetch", o.prefetch, "steps the reader thread keeps ready")->group("Data")->capture_default_str();
+  app.add_flag("--preload", o.preload, "keep all shards in memory")->group("Data");
+}
+
+void add_shape_options(CLI::App& app, TrainOptions& o) {
+  const char* group = "Model (from nothing, or added to a plain BERT)";
+  ModelConfig& c = o.shape;
+  const auto number = [&](const char* name, auto& value, const char* help) {
+    app.add_option(name, value, help)->group(group)->capture_default_str();
+  };
+  number("--layers", c.num_hidden_layers, "encoder layers");
+  number("--hidden", c.hidden_size, "hidden size H");
+  number("--heads", c.num_attention_heads, "attention heads");
+  number("--intermediate", c.intermediate_size, "size of the feed-forward layer");
+  number("--max-positions", c.max_position_embeddings, "position embeddings");
+  number("--max-length", c.max_length, "longest input: 2n + 2P slots for n characters");
+  number("--dropout", c.hidden_dropout_prob, "dropout of hidden states");
+  number("--attention-dropout", c.attention_probs_dropout_prob, "dropout of attention");
+  number("--head-dropout", c.head_dropout, "dropout in detector and candidate head");
+  number("--initializer-range", c.initializer_range, "standard deviation of fresh weights");
+  number("--prompt-length", c.prompt_length, "prompt vectors P before and after the source; 0 = none");
+  number("--candidate-count", c.candidates, "candidates K of a character");
+  number("--gate-bias", o.gate_bias, "where the gate starts: alpha = sigmoid(bias)");
+  add_choice<Positions>(app, "--positions", c.positions,
+                        {{"sequential", Positions::kSequential}, {"aligned", Positions::kAligned}},
+                        "position numbers of the target slots: their own, or those of the source")->group(group);
+  add_choice<NormPlace>(app, "--layer-norm", c.layer_norm, {{"post", NormPlace::kPost}, {"pre", NormPlace::kPre}},
+                        "LayerNorm after each sub-layer (BERT) or before")->group(group);
+  add_choice<Ablation>(app, "--ablation", c.ablation,
+                       {{"full", Ablation::kFull},
+                        {"detector-only", Ablation::kDetectorOnly},
+                        {"candidate-only", Ablation::kCandidateOnly},
+                        {"baseline", Ablation::kBaseline}},
+                       "parts of the model")->group(group);
+  add_choice<Output>(app, "--output", c.output, {{"mixture", Output::kMixture}, {"candidates", Output::kCandidates}},
+                     "gated mixture, or the candidates alone")->group(group);
+  add_choice<CandidateSource>(app, "--candidates", c.candidate_source,
+                              {{"source", CandidateSource::kSource}, {"as-published", CandidateSource::kAsPublished}},
+                              "candidates of the source character, or of [MASK] as in the published program")->group(group);
+  app.add_option("--init-embeddings", o.init_embeddings, "random, or svd: from what stands beside what in --data")
+      ->group(group)->capture_default_str();
+}
+
+void add_step_options(CLI::App& app, TrainOptions& o) {
+  const char* group = "Step";
+  const auto number = [&](const char* name, auto& value, const char* help) {
+    app.add_option(name, value, help)->group(group)->capture_default_str();
+  };
+  number("--precision", o.precision, "fp32, bf16 or fp16 (with loss scaling)");
+  number("--global-batch", o.global_batch, "sentences of one step over all ranks");
+  number("--micro-batch", o.micro_batch, "rows of one forward pass on one rank; 0 = the rank's whole part");
+  number("--steps", o.steps, "length of the run in steps");
+  number("--epochs", o.epochs, "or in epochs");
+  number("--lr", o.lr, "peak learning rate");
+  number("--beta1", o.beta1, "AdamW");
+  number("--beta2", o.beta2, "AdamW");
+  number("--adam-epsilon", o.epsilon, "AdamW");
+  number("--weight-decay", o.weight_decay, "not on biases and LayerNorm");
+  number("--clip", o.clip, "largest norm of all gradients; 0 = no clipping");
+  number("--warmup", o.warmup, "share of the steps in which the rate rises");
+  add_choice<Schedule>(app, "--schedule", o.schedule,
+                       {{"linear", Schedule::kLinear}, {"cosine", Schedule::kCosine}, {"constant", Schedule::kConstant}},
+                       "learning rate after the warm-up")->group(group);
+  number("--mixture-after", o.mixture_after, "steps with the candidates alone before the gated mixture; -1 = as --output");
+  add_choice<MaskMode>(app, "--mft-mode", o.mft_mode,
+                       {{"none", MaskMode::kNone},
+                        {"correct", MaskMode::kCorrect},
+                        {"errors", MaskMode::kErrors},
+                        {"all", MaskMode::kAll}},
+                       "masked fine-tuning: which source characters may be masked")->group(group);
+  number("--mft-rate", o.mft_rate, "share of them that is");
+  number("--seed", o.seed, "of weights, order, dropout and masks");
+  number("--max-skipped", o.max_skipped, "steps in a row with gradients that are not finite before the run ends");
+}
+
+void add_run_options(CLI::App& app, TrainOptions& o) {
+  const char* group = "Evaluation, checkpoints, log";
+  const auto number = [&](const char* name, auto& value, const char* help) {
+    app.add_option(name, value, help)->group(group)->capture_default_str();
+  };
+  number("--evaluate-every", o.evaluate_every, "steps between evaluations; 0 = at the end");
+  number("--evaluate-limit", o.evaluate_limit, "validation sentences; 0 = all");
+  number("--checkpoint-every", o.checkpoint_every, "steps between checkpoints, besides those at evaluations");
+  number("--log-every", o.log_every, "steps between lines of metrics.jsonl");
+  number("--metric", o.metric, "what the best model is chosen by: f1, f2, precision or recall");
+  number("--patience", o.patience, "evaluations without a better one before training ends; 0 = never");
+  app.add_flag("--tune", o.tune, "choose the decision thresholds on the validation set at each evaluation")->group(group);
+  const char* ranks = "Ranks and devices";
+  app.add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->group(ranks)->capture_default_str();
+  app.add_option("--threads", o.threads, "CPU threads of a rank; 0 = its share of the cores")->group(ranks)->capture_default_str();
+  app.add_option("--bucket-bytes", o.bucket_bytes, "gradients that travel together")->group(ranks)->capture_default_str();
+  app.add_option("--collective-timeout", o.collective_timeout, "seconds before a collective that hangs ends the job")
+      ->group(ranks)->capture_default_str();
+  app.add_option("--check-replicas", o.check_replicas, "steps between comparisons of the ranks' parameters")
+      ->group(ranks)->capture_default_str();
+  app.add_flag("--debug", o.debug,
+               "deterministic algorithms, anomaly detection, finiteness and replica checks at every step, no prefetch "
+               "thread, synchronous kernels")
+      ->group(ranks);
+}
+
+}  // namespace
+
+void add_train_options(CLI::App& app, TrainOptions& options) {
+  app.set_config("--config", "", "TOML file with any of these options, such as a run's config.toml");
+  add_data_options(app, options);
+  add_shape_options(app, options);
+  add_step_options(app, options);
+  add_run_options(app, options);
+}
+
+}  // namespace relmpi

@@ -1,0 +1,70 @@
+// relmpi-train: trains a DGCA-ReLM corrector on one process or, under mpirun or srun, on many.
+
+#include <memory>
+
+#include "base/allocator.h"
+#include "base/error.h"
+#include "base/tool.h"
+#include "base/torch_headers.h"
+#include "dist/device.h"
+#include "dist/doctor.h"
+#include "dist/signals.h"
+#include "train/command_line.h"
+#include "train/debug.h"
+#include "train/trainer.h"
+
+namespace relmpi {
+namespace {
+
+int train(const CLI::App& app, const TrainOptions& options, std::unique_ptr<Communicator>& communicator) {
+  options.validate();
+  dtype_of(options.precision);
+  if (options.debug) start_debugging();
+  const CommunicatorOptions limits{.timeout_seconds = options.collective_timeout};
+  communicator = make_communicator(limits);
+  start_log(communicator->rank(), communicator->size());
+  watch_signals();
+  const nlohmann::json environment = describe_environment(*communicator, options.device);
+  const at::Device device = choose_device(*communicator, options.device);
+  const int threads = set_threads(*communicator, options.threads);
+  communicator = communicator_for(std::move(communicator), device, limits);
+  const bool first = communicator->rank() == 0;
+
+  std::unique_ptr<RunFolder> folder;
+  if (first) {
+    folder = std::make_unique<RunFolder>(options.out, options.fresh);
+    log_to_file(folder->path() / "log.txt");
+  }
+  Setup setup = prepare(options, *communicator, device);
+  if (first) {
+    folder->write_records(app.config_to_str(true, true), environment);
+    spdlog::info("{} sentences, {} characters; {} parameters; {} on {} rank{}, {} thread{} each; backend {}",
+                 setup.data->sentences(), setup.data->tokens(), setup.model.parameters->flat().numel(),
+                 options.precision, communicator->size(), communicator->size() == 1 ? "" : "s", threads,
+                 threads == 1 ? "" : "s", communicator->backend());
+  }
+  Trainer trainer(options, std::move(setup), *communicator, folder.get());
+  return static_cast<int>(trainer.run());
+}
+
+}  // namespace
+}  // namespace relmpi
+
+int main(int argc, char** argv) {
+  relmpi::keep_freed_memory();
+  CLI::App app(
+      "Trains a DGCA-ReLM Chinese spelling corrector.\n"
+      "One process:   relmpi-train --data D/train --validation D/validation --model bert-base-chinese --confusion "
+      "confusion.json --out runs/a --epochs 3\n"
+      "Many:          mpirun -np 4 relmpi-train ... (one process per GPU)\n"
+      "The same command again resumes. SIGUSR1 or SIGTERM: checkpoint, exit code 75.",
+      "relmpi-train");
+  relmpi::TrainOptions options;
+  relmpi::add_train_options(app, options);
+  std::unique_ptr<relmpi::Communicator> communicator;
+  return relmpi::run_tool(
+      app, argc, argv, [&] { return relmpi::train(app, options, communicator); },
+      [&](const std::string&, int code) {
+        if (communicator && communicator->size() > 1) communicator->abort(code);
+      });
+}

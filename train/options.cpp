@@ -1,0 +1,56 @@
+#include "train/options.h"
+
+#include <cmath>
+#include <filesystem>
+
+#include "base/error.h"
+
+namespace relmpi {
+namespace {
+
+void demand(bool holds, const char* option, const std::string& value, const char* rule) {
+  if (!holds) throw InputError("{} is {}, but must be {}", option, value.empty() ? "not given" : value, rule);
+}
+
+void demand_number(bool holds, const char* option, double value, const char* rule) {
+  demand(holds, option, fmt::format("{}", value), rule);
+}
+
+}  // namespace
+
+void TrainOptions::validate() const {
+  demand(!data.empty(), "--data", data, "a folder of shards (relmpi-data shard)");
+  demand(!out.empty(), "--out", out, "the folder of the run");
+  demand(!model.empty() || !vocab.empty(), "--model", model,
+         "given, or --vocab with a shape (--hidden, --layers, ...) to start from nothing");
+  demand(model.empty() || vocab.empty(), "--vocab", vocab, "left out with --model, which has its own vocab.txt");
+  demand((steps > 0) != (epochs > 0), "--steps", std::to_string(steps), "given, or --epochs, but not both");
+  demand_number(epochs >= 0 && std::isfinite(epochs), "--epochs", epochs, "above 0");
+  demand_number(global_batch >= 1, "--global-batch", static_cast<double>(global_batch), "at least 1");
+  demand_number(micro_batch >= 0, "--micro-batch", static_cast<double>(micro_batch), "at least 1, or 0 for no splitting");
+  demand_number(lr > 0 && std::isfinite(lr), "--lr", lr, "above 0");
+  demand_number(beta1 >= 0 && beta1 < 1, "--beta1", beta1, "in [0, 1)");
+  demand_number(beta2 >= 0 && beta2 < 1, "--beta2", beta2, "in [0, 1)");
+  demand_number(epsilon > 0, "--adam-epsilon", epsilon, "above 0");
+  demand_number(weight_decay >= 0, "--weight-decay", weight_decay, "at least 0");
+  demand_number(clip >= 0, "--clip", clip, "at least 0 (0 = no clipping)");
+  demand_number(warmup >= 0 && warmup < 1, "--warmup", warmup, "a share of all steps in [0, 1)");
+  demand_number(mft_rate >= 0 && mft_rate < 1, "--mft-rate", mft_rate, "in [0, 1)");
+  demand(metric == "f1" || metric == "f2" || metric == "precision" || metric == "recall", "--metric", metric,
+         "f1, f2, precision or recall");
+  demand(init_embeddings == "random" || init_embeddings == "svd", "--init-embeddings", init_embeddings,
+         "random or svd");
+  demand(patience == 0 || !validation.empty(), "--patience", std::to_string(patience), "used with --validation");
+  demand(!tune || !validation.empty(), "--tune", "set", "used with --validation");
+  demand_number(log_every >= 1, "--log-every", static_cast<double>(log_every), "at least 1");
+  demand_number(evaluate_every >= 0, "--evaluate-every", static_cast<double>(evaluate_every), "at least 0");
+  demand_number(checkpoint_every >= 0, "--checkpoint-every", static_cast<double>(checkpoint_every), "at least 0");
+  demand_number(patience >= 0, "--patience", static_cast<double>(patience), "at least 0");
+  demand_number(prefetch >= 0 && prefetch <= 1024, "--prefetch", prefetch, "0 to 1024");
+  demand_number(threads >= 0, "--threads", threads, "at least 0 (0 = chosen)");
+  demand_number(collective_timeout > 0, "--collective-timeout", collective_timeout, "above 0 (seconds)");
+  demand_number(bucket_bytes >= 4, "--bucket-bytes", static_cast<double>(bucket_bytes), "at least 4");
+  demand_number(max_skipped >= 1, "--max-skipped", static_cast<double>(max_skipped), "at least 1");
+}
+
+}  // namespace relmpi

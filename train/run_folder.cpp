@@ -1,0 +1,43 @@
+#include "train/run_folder.h"
+
+#include "base/error.h"
+#include "base/files.h"
+
+namespace relmpi {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+RunFolder::RunFolder(fs::path folder, bool fresh) : folder_(std::move(folder)) {
+  if (fresh && fs::exists(folder_) && !fs::is_empty(folder_))
+    throw InputError("--fresh: {} is not empty. Remove it yourself, choose another --out, or leave --fresh out to go on "
+                     "with the run in it",
+                     folder_.string());
+  create_folder(checkpoints());
+}
+
+void RunFolder::write_records(const std::string& config_toml, const json& environment) const {
+  write_file_atomic(folder_ / "config.toml", config_toml);
+  write_file_atomic(folder_ / "environment.json", environment.dump(2) + "\n");
+}
+
+void RunFolder::open_metrics(std::int64_t step) {
+  const fs::path file = folder_ / "metrics.jsonl";
+  if (fs::exists(file)) {
+    std::string kept;
+    for (const std::string& line : read_lines(file)) {
+      const json entry = json::parse(line, nullptr, /*allow_exceptions=*/false);
+      if (!entry.is_discarded() && entry.value("step", std::int64_t{0}) <= step) kept += line + "\n";
+    }
+    write_file_atomic(file, kept);
+  }
+  metrics_.open(file, std::ios::app);
+  if (!metrics_) throw InputError("cannot write {}", file.string());
+}
+
+void RunFolder::append_metrics(const nlohmann::ordered_json& line) {
+  metrics_ << line.dump() << '\n' << std::flush;
+  if (!metrics_) throw RuntimeError("cannot write {}: is the disk full?", (folder_ / "metrics.jsonl").string());
+}
+
+}  // namespace relmpi

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace relmpi {
+
+// The folder of a run: config.toml, environment.json, log.txt, metrics.jsonl, checkpoints/, model/.
+class RunFolder {
+ public:
+  // Creates what is missing. Throws InputError where `fresh` and the folder holds a run, or it is not writable.
+  RunFolder(std::filesystem::path folder, bool fresh);
+
+  const std::filesystem::path& path() const { return folder_; }
+  std::filesystem::path checkpoints() const { return folder_ / "checkpoints"; }
+  std::filesystem::path model() const { return folder_ / "model"; }
+
+  void write_records(const std::string& config_toml, const nlohmann::json& environment) const;
+  // Drops the lines of steps after `step` (a resumed run writes them again) and opens the file to append.
+  void open_metrics(std::int64_t step);
+  void append_metrics(const nlohmann::ordered_json& line);
+
+ private:
+  std::filesystem::path folder_;
+  std::ofstream metrics_;
+};
+
+}  // namespace relmpi

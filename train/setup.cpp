@@ -1,0 +1,133 @@
+#include "train/setup.h"
+
+#include <ATen/ATen.h>
+
+#include "base/hash.h"
+#include "base/torch_headers.h"
+#include "data/candidates.h"
+#include "data/confusion.h"
+#include "model/initialise.h"
+
+namespace relmpi {
+namespace {
+
+// The choices of --output, --positions, ... apply to a plain BERT as to a new model; a relmpi folder keeps its own.
+void adopt_choices(ModelConfig& config, const ModelConfig& chosen) {
+  config.prompt_length = chosen.prompt_length;
+  config.candidates = chosen.candidates;
+  config.max_length = std::min(chosen.max_length, config.max_position_embeddings);
+  config.head_dropout = chosen.head_dropout;
+  config.positions = chosen.positions;
+  config.ablation = chosen.ablation;
+  config.output = chosen.output;
+  config.candidate_source = chosen.candidate_source;
+  config.thresholds = chosen.thresholds;
+}
+
+Model open_model(const TrainOptions& options, at::Device device) {
+  return load_model(options.model, device, /*allow_plain_bert=*/true, options.seed, [&](ModelConfig& config) {
+    const nlohmann::json saved = to_json(config)["dgca"], plain = to_json(ModelConfig{})["dgca"];
+    if (saved == plain) adopt_choices(config, options.shape);
+  });
+}
+
+Model new_model(const TrainOptions& options, const Dataset& data, std::shared_ptr<const Vocabulary> vocabulary,
+                at::Device device) {
+  Model model;
+  model.config = options.shape;
+  model.vocabulary = std::move(vocabulary);
+  model.config.vocab_size = model.vocabulary->size();
+  model.config.validate();
+  model.parameters = std::make_shared<Parameters>(parameter_specs(model.config), device);
+  initialise(*model.parameters, model.config, {.seed = options.seed, .gate_bias = options.gate_bias});
+  if (options.init_embeddings == "svd") {
+    const at::NoGradGuard no_grad;
+    at::Tensor embeddings = model.parameters->leaf("bert.embeddings.word_embeddings.weight").detach();
+    at::Tensor host = embeddings.to(at::kCPU);
+    svd_embeddings(host, data, InitOptions{}.embedding_std, options.seed);
+    embeddings.copy_(host);
+  }
+  return model;
+}
+
+void add_candidates(Model& model, const TrainOptions& options, const Dataset& data) {
+  if (!model.config.has_candidates()) return;
+  if (options.confusion.empty()) {
+    if (model.candidates.width > 0) return;
+    throw InputError("--confusion is not given: the candidate head needs a confusion set (relmpi-data confusion); "
+                     "without one use --ablation detector-only or baseline");
+  }
+  const ErrorMix mix{options.confusion_mix_same, options.confusion_mix_similar, options.confusion_mix_shape,
+                     options.confusion_mix_frequent};
+  auto counts = data.target_counts();
+  model.candidates = build_candidates(*model.vocabulary, ConfusionSet::load(options.confusion), counts,
+                                      static_cast<std::int32_t>(model.config.candidates), mix);
+  // A model may have more embeddings than its vocabulary has tokens: the rest have no candidates.
+  model.candidates.ids.resize(static_cast<std::size_t>(model.config.vocab_size * model.config.candidates), -1);
+  model.candidates.vocabulary_size = static_cast<std::int32_t>(model.config.vocab_size);
+}
+
+}  // namespace
+
+Setup prepare(const TrainOptions& options, const Communicator& communicator, at::Device device) {
+  Setup setup;
+  std::shared_ptr<const Vocabulary> vocabulary;
+  if (!options.model.empty()) {
+    setup.model = open_model(options, device);
+    vocabulary = setup.model.vocabulary;
+  } else {
+    vocabulary = std::make_shared<Vocabulary>(Vocabulary::load(options.vocab));
+  }
+  setup.data = std::make_shared<Dataset>(options.data, *vocabulary);
+  if (!options.validation.empty()) setup.validation = std::make_shared<Dataset>(options.validation, *vocabulary);
+  if (setup.data->sentences() < communicator.size())
+    throw InputError("{} has {} sentences for {} ranks: start at most {} ranks", options.data, setup.data->sentences(),
+                     communicator.size(), setup.data->sentences());
+  if (options.global_batch < communicator.size())
+    throw InputError("--global-batch is {} for {} ranks: it must be at least the number of ranks", options.global_batch,
+                     communicator.size());
+  if (options.model.empty()) setup.model = new_model(options, *setup.data, vocabulary, device);
+  add_candidates(setup.model, options, *setup.data);
+  return setup;
+}
+
+nlohmann::json run_identity(const TrainOptions& o, const Setup& setup, std::int64_t total_steps) {
+  nlohmann::json model = to_json(setup.model.config);
+  model["dgca"].erase("thresholds");
+  const auto& table = setup.model.candidates.ids;
+  return {{"data", setup.data->fingerprint()},
+          {"validation", setup.validation ? setup.validation->fingerprint() : ""},
+          {"vocabulary", setup.model.vocabulary->xxh3()},
+          {"candidates", xxh3_128({reinterpret_cast<const char*>(table.data()), table.size() * sizeof(std::int32_t)})},
+          {"model", model},
+          {"seed", o.seed},
+          {"precision", o.precision},
+          {"global-batch", o.global_batch},
+          {"steps", total_steps},
+          {"lr", o.lr},
+          {"beta1", o.beta1},
+          {"beta2", o.beta2},
+          {"adam-epsilon", o.epsilon},
+          {"weight-decay", o.weight_decay},
+          {"clip", o.clip},
+          {"warmup", o.warmup},
+          {"schedule", static_cast<int>(o.schedule)},
+          {"mixture-after", o.mixture_after},
+          {"mft-mode", static_cast<int>(o.mft_mode)},
+          {"mft-rate", o.mft_rate},
+          {"metric", o.metric}};
+}
+
+void demand_same_run(const nlohmann::json& before, const nlohmann::json& now) {
+  std::string differences;
+  for (const auto& [name, value] : now.items())
+    if (!before.contains(name) || before[name] != value)
+      differences += fmt::format("\n  {}: {} before, {} now", name,
+                                 before.contains(name) ? before[name].dump() : "nothing", value.dump());
+  if (!differences.empty())
+    throw InputError("the run in --out was started with something else, so it cannot go on:{}\nGive the same again, or "
+                     "start another run in another folder (--out)",
+                     differences);
+}
+
+}  // namespace relmpi

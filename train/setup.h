@@ -1,0 +1,30 @@
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "data/dataset.h"
+#include "dist/communicator.h"
+#include "model/model_folder.h"
+#include "train/options.h"
+
+namespace relmpi {
+
+// What a run needs before its first step: data sets opened and verified, a model with its candidate table.
+struct Setup {
+  std::shared_ptr<const Dataset> data, validation;  // `validation` may be null
+  Model model;
+};
+
+// Throws InputError for data, vocabulary, model or confusion set that are missing, damaged or do not belong together, and
+// for fewer sentences than ranks.
+Setup prepare(const TrainOptions& options, const Communicator& communicator, at::Device device);
+
+// What has to be the same when a run goes on: data, vocabulary, shape and recipe. Not the number of ranks, micro-batches
+// and other matters of speed.
+nlohmann::json run_identity(const TrainOptions& options, const Setup& setup, std::int64_t total_steps);
+
+// Throws InputError with a list of what differs.
+void demand_same_run(const nlohmann::json& before, const nlohmann::json& now);
+
+}  // namespace relmpi

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+
+#include "data/loader.h"
+#include "dist/communicator.h"
+#include "dist/gradient_reducer.h"
+#include "model/forward.h"
+#include "train/optimizer.h"
+#include "train/options.h"
+
+namespace relmpi {
+
+// What one step leaves behind: loss sums of this rank on the device, counts of the whole global batch on the host.
+struct StepResult {
+  at::Tensor sums;     // (4) fp32
+  LossCounts counts;
+  std::int64_t sentences = 0;  // of the global batch
+  std::int64_t tokens = 0;     // forward slots without padding, of the global batch
+  std::int64_t stop = 0;       // ranks that were asked to stop
+};
+
+// One optimiser step: forward and backward over the rank's micro-batches, gradients summed over ranks while the backward
+// pass goes on, one update. Sums are divided by the counts of the whole global batch, so the result does not depend on how
+// the batch was cut into ranks and micro-batches.
+class TrainStep {
+ public:
+  TrainStep(Model& model, Communicator& communicator, const TrainOptions& options);
+
+  // `number` counts steps over the whole run. `stopping` is this rank's wish to stop, shared with all.
+  StepResult run(const StepBatches& batches, std::int64_t number, double lr, bool stopping);
+
+  Optimizer& optimizer() { return optimizer_; }
+  double seconds_waited() const { return reducer_.seconds_waited(); }
+
+ private:
+  void reduce_counts(StepResult& result);
+  at::Tensor backward(const Inputs& inputs, const LossCounts& counts, const at::Tensor& prompt);
+  void finish_prompt(const at::Tensor& output, const at::Tensor& leaf);
+
+  Model& model_;
+  Communicator& communicator_;
+  const TrainOptions options_;
+  InputBuilder builder_;
+  at::Tensor table_;
+  at::ScalarType dtype_;
+  Optimizer optimizer_;
+  GradientReducer reducer_;
+};
+
+}  // namespace relmpi
