@@ -10,45 +10,11 @@
 
 #include "base/error.h"
 #include "base/progress.h"
+#include "eval/sentence_groups.h"
 #include "eval/tune.h"
 
 namespace relmpi {
 namespace {
-
-constexpr std::int64_t kReadAtOnce = 4096;
-
-struct Pairs {
-  std::vector<SentenceIds> source, target;
-};
-
-Pairs read_pairs(const Dataset& dataset, std::int64_t count) {
-  Pairs pairs;
-  for (std::int64_t begin = 0; begin < count; begin += kReadAtOnce) {
-    const Sentences part = dataset.read(begin, std::min(begin + kReadAtOnce, count));
-    for (std::size_t i = 0; i + 1 < part.offsets.size(); ++i) {
-      const auto from = static_cast<std::ptrdiff_t>(part.offsets[i]), to = static_cast<std::ptrdiff_t>(part.offsets[i + 1]);
-      pairs.source.emplace_back(part.source.begin() + from, part.source.begin() + to);
-      pairs.target.emplace_back(part.target.begin() + from, part.target.begin() + to);
-    }
-  }
-  return pairs;
-}
-
-// Sentence numbers in batches of nearly equal length: a function of the data alone.
-std::vector<std::vector<std::int64_t>> make_batches(const Corrector& corrector, const Pairs& pairs,
-                                                    std::int64_t size) {
-  std::vector<std::int64_t> order;
-  for (std::size_t i = 0; i < pairs.source.size(); ++i)
-    if (corrector.fits(pairs.source[i])) order.push_back(static_cast<std::int64_t>(i));
-  const auto length = [&](std::int64_t i) { return pairs.source[static_cast<std::size_t>(i)].size(); };
-  std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return length(a) < length(b); });
-  std::vector<std::vector<std::int64_t>> batches;
-  for (std::size_t begin = 0; begin < order.size(); begin += static_cast<std::size_t>(size))
-    batches.emplace_back(order.begin() + static_cast<std::ptrdiff_t>(begin),
-                         order.begin() + static_cast<std::ptrdiff_t>(
-                                             std::min(order.size(), begin + static_cast<std::size_t>(size))));
-  return batches;
-}
 
 // The changes of one rank's sentences as bytes, for the gather at rank 0.
 class Packer {
@@ -114,9 +80,9 @@ struct LocalResult {
   LossCounts counts;
 };
 
-LocalResult run_batches(const Corrector& corrector, const Pairs& pairs, const DecisionThresholds& thresholds,
+LocalResult run_batches(const Corrector& corrector, const SentencePairs& pairs, const DecisionThresholds& thresholds,
                         const Communicator& communicator, const EvaluateOptions& options) {
-  const auto batches = make_batches(corrector, pairs, options.batch);
+  const auto batches = length_groups(corrector, pairs, options.batch);
   LocalResult local;
   Progress progress("evaluating", static_cast<std::int64_t>(batches.size()),
                     options.progress && communicator.rank() == 0);
@@ -163,7 +129,7 @@ std::u32string apply(const std::u32string& text, const std::vector<Change>& chan
 void EvaluateOptions::validate() const {
   if (passes < 1 || passes > 100) throw InputError("--passes is {}, but must be 1 to 100", passes);
   if (batch < 1) throw InputError("--batch is {}, but must be at least 1", batch);
-  if (tune && passes > 1) throw InputError("thresholds are tuned on one pass: use --tune without --passes {}", passes);
+  if (tune && passes > 1) throw InputError("thresholds are tuned on one pass: use --tune-thresholds without --passes {}", passes);
 }
 
 Evaluation evaluate(const Corrector& corrector, const Dataset& dataset, const DecisionThresholds& thresholds,
@@ -172,7 +138,7 @@ Evaluation evaluate(const Corrector& corrector, const Dataset& dataset, const De
   const auto start = std::chrono::steady_clock::now();
   const std::int64_t count =
       options.limit > 0 ? std::min(options.limit, dataset.sentences()) : dataset.sentences();
-  const Pairs pairs = read_pairs(dataset, count);
+  const SentencePairs pairs = read_sentence_pairs(dataset, count);
   LocalResult local = run_batches(corrector, pairs, thresholds, communicator, options);
   Evaluation out;
   out.thresholds = thresholds;

@@ -1,0 +1,229 @@
+#include "eval/strategies.h"
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "eval/comparison.h"
+#include "eval/score.h"
+#include "eval/sentence_groups.h"
+
+namespace relmpi {
+namespace {
+
+using nlohmann::ordered_json;
+
+void demand_disjoint(const SentencePairs& calibration, const SentencePairs& reported) {
+  const std::set<SentenceIds> seen(calibration.target.begin(), calibration.target.end());
+  std::int64_t shared = 0;
+  for (const SentenceIds& target : reported.target) shared += seen.contains(target);
+  if (shared > 0)
+    throw InputError("{} of {} sentences of --data are in --calibration too: what is fitted would be reported on itself. "
+                     "Give two disjoint splits (relmpi-data shard --split)",
+                     shared, reported.target.size());
+}
+
+CorrectionStates states_of(const Corrector& corrector, const DecisionThresholds& thresholds,
+                           const SentencePairs& pairs, const std::vector<std::int64_t>& group) {
+  std::vector<SentenceIds> source, target;
+  for (const std::int64_t i : group) {
+    source.push_back(pairs.source[static_cast<std::size_t>(i)]);
+    target.push_back(pairs.target[static_cast<std::size_t>(i)]);
+  }
+  return {corrector, thresholds, group, std::move(source), std::move(target)};
+}
+
+// Steps of all groups in the order of the groups, the same on every rank.
+std::vector<ObservedStep> gather_steps(const std::vector<std::pair<std::size_t, std::vector<ObservedStep>>>& mine,
+                                       std::size_t groups, Communicator& communicator) {
+  std::string bytes;
+  const auto put = [&](const void* data, std::size_t size) { bytes.append(static_cast<const char*>(data), size); };
+  for (const auto& [group, steps] : mine) {
+    const std::uint64_t head[2] = {group, steps.size()};
+    put(head, sizeof(head));
+    put(steps.data(), steps.size() * sizeof(ObservedStep));
+  }
+  const auto all = communicator.gather_bytes(bytes);
+  std::vector<std::string> by_group(groups);
+  for (const std::string& part : all) {
+    for (std::size_t at = 0; at < part.size();) {
+      std::uint64_t head[2];
+      std::memcpy(head, part.data() + at, sizeof(head));
+      const std::size_t size = head[1] * sizeof(ObservedStep);
+      by_group[head[0]] = part.substr(at + sizeof(head), size);
+      at += sizeof(head) + size;
+    }
+  }
+  std::string joined;
+  for (const std::string& group : by_group) joined += group;
+  joined = communicator.broadcast_bytes(std::move(joined));
+  std::vector<ObservedStep> steps(joined.size() / sizeof(ObservedStep));
+  std::memcpy(steps.data(), joined.data(), joined.size());
+  return steps;
+}
+
+// What a rank's trajectories add to the report.
+struct LocalRows {
+  std::vector<ordered_json> rows;
+  std::vector<OutcomeCounts> outcomes;  // by policy
+};
+
+void add_rows(LocalRows& local, std::size_t policy, const std::vector<Trajectory>& trajectories,
+              const CorrectionStates& states) {
+  for (const Trajectory& t : trajectories) {
+    const State& last = states.state(t.final_state);
+    const auto as_text = [](const SentenceIds& ids) { return std::u32string(ids.begin(), ids.end()); };
+    local.outcomes[policy].add(correction_outcome(as_text(states.source(last.item)), as_text(states.target(last.item)),
+                                                  as_text(last.text)));
+    local.rows.push_back(to_json(t.row));
+  }
+}
+
+// Calibration of U on the items reported: every first pass with the gate on.
+ordered_json calibration_of(const std::vector<double>& u, const std::vector<int>& right) {
+  const auto ece = expected_calibration_error(u, right);
+  const auto area = auroc(u, right);
+  return {{"ece", ece ? ordered_json(*ece) : ordered_json(nullptr)},
+          {"auroc", area ? ordered_json(*area) : ordered_json(nullptr)},
+          {"items", u.size()}};
+}
+
+ordered_json header_of(const StrategyOptions& o, const ProgressModel& progress, const SentencePairs& pairs,
+                       const Dataset& calibration, const Dataset& dataset, std::int64_t too_long) {
+  const ThresholdSummary summary = summarise_thresholds(progress.process(), progress.solution());
+  return {{"environment", "csc"},
+          {"items", pairs.source.size() - static_cast<std::size_t>(too_long)},
+          {"too_long", too_long},
+          {"data", dataset.fingerprint()},
+          {"calibration_data", calibration.fingerprint()},
+          {"max_k", o.max_k},
+          {"mu", o.progress.mu},
+          {"gamma", o.progress.gamma},
+          {"grid", o.progress.grid},
+          {"seed", o.seed},
+          {"calibration_depth", o.calibration_depth},
+          {"oracle_depth", o.oracle_depth},
+          {"mdp",
+           {{"theta_continue", summary.theta_continue},
+            {"theta_star", summary.theta_star},
+            {"bands", summary.bands},
+            {"threshold_form", summary.threshold_form},
+            {"regret", summary.regret}}}};
+}
+
+}  // namespace
+
+void StrategyOptions::validate() const {
+  const auto demand = [](bool holds, const char* option, double value, const char* rule) {
+    if (!holds) throw InputError("{} is {}, but must be {}", option, value, rule);
+  };
+  demand(max_k >= 0 && max_k <= 64, "--max-k", max_k, "0 to 64");
+  demand(calibration_depth >= 1 && calibration_depth <= 6, "--calibration-depth", calibration_depth, "1 to 6");
+  demand(oracle_depth >= 0 && oracle_depth <= 8, "--oracle-depth", oracle_depth, "0 to 8");
+  demand(group >= 1, "--batch", static_cast<double>(group), "at least 1");
+  demand(progress.grid >= 2 && progress.grid <= 2001, "--grid", static_cast<double>(progress.grid), "2 to 2001");
+  demand(progress.mu >= 0, "--mu", progress.mu, "at least 0");
+  demand(progress.gamma > 0 && progress.gamma <= 1, "--gamma", progress.gamma, "in (0, 1]");
+  demand(progress.bandwidth > 0, "--bandwidth", progress.bandwidth, "above 0");
+}
+
+ordered_json compare_strategies(const Corrector& corrector, const Dataset& calibration, const Dataset& dataset,
+                                const DecisionThresholds& thresholds, Communicator& communicator,
+                                const StrategyOptions& options) {
+  options.validate();
+  std::vector<PolicySpec> policies = parse_policies(options.policies, options.max_k);
+  const SentencePairs fitted = read_sentence_pairs(calibration, 0), reported = read_sentence_pairs(dataset, options.limit);
+  demand_disjoint(fitted, reported);
+  const auto rank = static_cast<std::size_t>(communicator.rank()), ranks = static_cast<std::size_t>(communicator.size());
+
+  const auto fit_groups = length_groups(corrector, fitted, options.group);
+  const auto run_groups = length_groups(corrector, reported, options.group);
+  Progress bar("strategies", static_cast<std::int64_t>(fit_groups.size() + run_groups.size()), rank == 0);
+  std::vector<std::pair<std::size_t, std::vector<ObservedStep>>> observed;
+  for (std::size_t g = rank; g < fit_groups.size(); g += ranks) {
+    CorrectionStates states = states_of(corrector, thresholds, fitted, fit_groups[g]);
+    observed.emplace_back(g, observe(states, options.calibration_depth));
+    bar.update(static_cast<std::int64_t>(g));
+  }
+  const ProgressModel progress(gather_steps(observed, fit_groups.size(), communicator), options.progress);
+  const PolicyRun run{.max_steps = options.max_k + 1, .oracle_depth = options.oracle_depth, .seed = options.seed};
+  const bool fits_policies = std::any_of(policies.begin(), policies.end(), [](const PolicySpec& p) {
+    return p.kind == PolicySpec::Kind::kRandom || p.kind == PolicySpec::Kind::kThreshold;
+  });
+  if (fits_policies) {  // every rank fits on all groups, so that all agree
+    std::vector<CorrectionStates> groups;
+    for (const auto& group : fit_groups) groups.push_back(states_of(corrector, thresholds, fitted, group));
+    fit_policies(policies, groups, progress, run, options.progress.mu);
+  }
+
+  LocalRows local;
+  local.outcomes.resize(policies.size());
+  std::vector<double> u;
+  std::vector<int> right;
+  for (std::size_t g = rank; g < run_groups.size(); g += ranks) {
+    CorrectionStates states = states_of(corrector, thresholds, reported, run_groups[g]);
+    for (std::size_t p = 0; p < policies.size(); ++p)
+      add_rows(local, p, run_policy(policies[p], states, progress, run_groups[g], run), states);
+    std::vector<std::int64_t> roots;
+    for (std::int64_t i = 0; i < states.items(); ++i) roots.push_back(states.root(i));
+    for (const std::int64_t id : states.step(roots, Action::kRetrieve)) {
+      u.push_back(progress.u(states.state(id)));
+      right.push_back(states.state(id).correct);
+    }
+    bar.update(static_cast<std::int64_t>(fit_groups.size() + g));
+  }
+  for (OutcomeCounts& counts : local.outcomes) {
+    std::int64_t all[5] = {counts.tp, counts.fp, counts.fn, counts.wp, counts.tn};
+    communicator.all_reduce_host(all, 5, ReduceType::kInt64);
+    counts = {.tp = all[0], .fp = all[1], .fn = all[2], .wp = all[3], .tn = all[4]};
+  }
+  const auto parts = communicator.gather_bytes(
+      nlohmann::json{{"rows", local.rows}, {"u", u}, {"right", right}}.dump());
+  bar.clear();
+  if (rank != 0) return nullptr;
+
+  std::vector<ItemRow> rows;
+  u.clear();
+  right.clear();
+  for (const std::string& part : parts) {
+    const auto document = nlohmann::json::parse(part);
+    for (const auto& row : document["rows"]) rows.push_back(item_row_from_json(row));
+    const auto more_u = document["u"].get<std::vector<double>>();
+    const auto more_right = document["right"].get<std::vector<int>>();
+    u.insert(u.end(), more_u.begin(), more_u.end());
+    right.insert(right.end(), more_right.begin(), more_right.end());
+  }
+  const auto place = [&](const ItemRow& row) {
+    for (std::size_t p = 0; p < policies.size(); ++p)
+      if (policies[p].name == row.policy) return p;
+    RELMPI_CHECK(false, "a row of the unknown policy {}", row.policy);
+  };
+  std::sort(rows.begin(), rows.end(), [&](const ItemRow& a, const ItemRow& b) {
+    return std::pair(place(a), a.item) < std::pair(place(b), b.item);
+  });
+  std::int64_t too_long = 0;
+  for (const SentenceIds& ids : reported.source) too_long += !corrector.fits(ids);
+  RELMPI_CHECK(rows.size() == policies.size() * (reported.source.size() - static_cast<std::size_t>(too_long)),
+               "rows are missing: {} came", rows.size());
+
+  ordered_json document{{"header", header_of(options, progress, reported, calibration, dataset, too_long)}};
+  ordered_json row_list = ordered_json::array();
+  for (const ItemRow& row : rows) {
+    ordered_json one = to_json(row);
+    one.erase("cost_ms");  // a measurement: rows hold what is the same at any number of ranks
+    row_list.push_back(std::move(one));
+  }
+  document.update(comparison_report(std::move(rows)));
+  for (std::size_t p = 0; p < policies.size(); ++p) {
+    const OutcomeCounts& c = local.outcomes[p];
+    document["policies"][p].update({{"precision", c.precision()}, {"recall", c.recall()}, {"f1", c.f1()}, {"fpr", c.fpr()}});
+  }
+  document["calibration"] = calibration_of(u, right);
+  document["rows"] = std::move(row_list);
+  return document;
+}
+
+}  // namespace relmpi
