@@ -47,7 +47,9 @@ endif()
 message(STATUS "libtorch: ${LIBTORCH_ROOT} (CUDA and NCCL code: ${LIBTORCH_HAS_CUDA})")
 
 # RUNPATH, not RPATH, so that LD_LIBRARY_PATH can redirect.
-set(_link_options "LINKER:--enable-new-dtags" "LINKER:-rpath,${LIBTORCH_ROOT}/lib" "LINKER:--allow-shlib-undefined")
+# libstdc++ comes before libtorch: libtorch.so exports std::filesystem functions of its own build, and its remove_all
+# calls a null pointer (seen with the 2.11.0 wheel).
+set(_link_options "LINKER:--push-state,--no-as-needed" "-lstdc++" "LINKER:--pop-state" "LINKER:--enable-new-dtags" "LINKER:-rpath,${LIBTORCH_ROOT}/lib" "LINKER:--allow-shlib-undefined")
 
 if(NOT TARGET Libtorch::torch)
   add_library(Libtorch::cuda INTERFACE IMPORTED)

@@ -2,10 +2,8 @@
 
 #include "base/log.h"
 #include "base/tool.h"
-#include "data/commands_text.h"
-#if __has_include("data/commands_shard.h")
 #include "data/commands_shard.h"
-#endif
+#include "data/commands_text.h"
 
 int main(int argc, char** argv) {
   CLI::App app(
@@ -17,8 +15,6 @@ int main(int argc, char** argv) {
   relmpi::start_log(-1, 1);
   std::function<int()> body;
   relmpi::add_text_commands(app, body);
-#if __has_include("data/commands_shard.h")
   relmpi::add_shard_commands(app, body);
-#endif
   return relmpi::run_tool(app, argc, argv, [&] { return body(); });
 }

@@ -81,6 +81,11 @@ std::vector<std::string> for_each_pair(const ShardingOptions& options, const std
                                        const std::function<void(const TextPair&)>& use) {
   std::int64_t total = 0, done = 0;
   for (const auto& path : options.pairs) {
+    if (std::filesystem::exists(path) && !std::filesystem::is_regular_file(path)) {
+      throw InputError(
+          "{} is no ordinary file; --pairs are read twice, so a pipe must be saved to a file first",
+          path.string());
+    }
     std::error_code ignored;
     const auto bytes = std::filesystem::file_size(path, ignored);
     if (!ignored) total += static_cast<std::int64_t>(bytes);

@@ -122,7 +122,7 @@ void add_run_options(CLI::App& app, TrainOptions& o) {
   number("--log-every", o.log_every, "steps between lines of metrics.jsonl");
   number("--metric", o.metric, "what the best model is chosen by: f1, f2, precision or recall");
   number("--patience", o.patience, "evaluations without a better one before training ends; 0 = never");
-  app.add_flag("--tune", o.tune, "choose the decision thresholds on the validation set at each evaluation")->group(group);
+  app.add_flag("--tune-thresholds", o.tune, "choose the decision thresholds on the validation set at each evaluation")->group(group);
   const char* ranks = "Ranks and devices";
   app.add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->group(ranks)->capture_default_str();
   app.add_option("--threads", o.threads, "CPU threads of a rank; 0 = its share of the cores")->group(ranks)->capture_default_str();

@@ -41,7 +41,7 @@ void TrainOptions::validate() const {
   demand(init_embeddings == "random" || init_embeddings == "svd", "--init-embeddings", init_embeddings,
          "random or svd");
   demand(patience == 0 || !validation.empty(), "--patience", std::to_string(patience), "used with --validation");
-  demand(!tune || !validation.empty(), "--tune", "set", "used with --validation");
+  demand(!tune || !validation.empty(), "--tune-thresholds", "set", "used with --validation");
   demand_number(log_every >= 1, "--log-every", static_cast<double>(log_every), "at least 1");
   demand_number(evaluate_every >= 0, "--evaluate-every", static_cast<double>(evaluate_every), "at least 0");
   demand_number(checkpoint_every >= 0, "--checkpoint-every", static_cast<double>(checkpoint_every), "at least 0");

@@ -1,5 +1,7 @@
 #include "data/sharding.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -197,6 +199,12 @@ TEST_F(ShardingFailure, AMissingSecondFileWritesNothing) {
   options_.pairs.push_back(folder_ / "none.tsv");
   EXPECT_NE(error().find("none.tsv"), std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
+}
+
+TEST_F(ShardingFailure, APipeIsRefusedInPlaceOfReadHalf) {
+  ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  options_.pairs = {folder_ / "pipe"};
+  EXPECT_NE(error().find("pipe is no ordinary file"), std::string::npos);
 }
 
 TEST_F(ShardingFailure, WhatIsThereIsRefusedUnlessOverwritten) {
