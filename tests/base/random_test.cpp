@@ -53,15 +53,15 @@ TEST(Random, BelowIsEvenAlsoWhereTheBoundIsNoPowerOfTwo) {
   double chi_square = 0;
   for (int count : counts) chi_square += std::pow(count - kDraws / 7.0, 2) / (kDraws / 7.0);
   EXPECT_LT(chi_square, 27.9);  // 6 degrees of freedom, p = 1e-4
-  // A bound just above 2^63: without rejection small values would come twice as often as large ones.
-  constexpr std::uint64_t kBound = (1ULL << 63) + 1;
-  int low = 0;
+  // 2^64 is 4/3 of this bound: without rejection the multiples of 3 would be drawn twice as often as the others.
+  constexpr std::uint64_t kBound = 3ULL << 62;
+  int multiples = 0;
   for (int i = 0; i < 10000; ++i) {
     const auto value = random.below(kBound);
     ASSERT_LT(value, kBound);
-    low += value < kBound / 2 ? 1 : 0;
+    multiples += value % 3 == 0 ? 1 : 0;
   }
-  EXPECT_NEAR(low, 5000, 250);
+  EXPECT_NEAR(multiples, 10000 / 3, 250);
 }
 
 TEST(Random, ShuffleGivesEachOrderAlike) {
