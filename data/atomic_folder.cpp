@@ -22,7 +22,7 @@ void rename_folder(const std::filesystem::path& from, const std::filesystem::pat
 
 }  // namespace
 
-AtomicFolder::AtomicFolder(std::filesystem::path path)
+AtomicFolder::AtomicFolder(const std::filesystem::path& path)
     : path_(std::filesystem::absolute(path).lexically_normal()), temporary_(beside(path_, ".tmp.")) {
   for (auto parent = path_.parent_path(); !std::filesystem::exists(parent); parent = parent.parent_path()) {
     made_parents_.push_back(parent);

@@ -10,7 +10,7 @@ namespace relmpi {
 class AtomicFolder {
  public:
   // Throws InputError when it cannot be made.
-  explicit AtomicFolder(std::filesystem::path path);
+  explicit AtomicFolder(const std::filesystem::path& path);
   ~AtomicFolder();
   AtomicFolder(const AtomicFolder&) = delete;
   AtomicFolder& operator=(const AtomicFolder&) = delete;

@@ -156,7 +156,9 @@ void add_noise_command(CLI::App& app, std::function<int()>& body) {
       ->default_str(".4,.3,.2,.1");
   sub->add_flag("--at-least-one", options.at_least_one,
                 "One error or more where a sentence is not left clean");
-  sub->add_option("--seed", options.seed, "Seed of all draws")->capture_default_str();
+  sub->add_option("--seed", options.seed, "Seed of all draws")
+      ->check(CLI::NonNegativeNumber)  // CLI11 takes -1 for 2^64 - 1 otherwise
+      ->capture_default_str();
   sub->add_flag("--strict", command->strict,
                 "Stop at the first line that is no sentence (default: skip and count)");
   sub->add_flag("--json", command->json, "Print one JSON document on stdout");

@@ -59,6 +59,7 @@ std::vector<BadLineExample> BadLines::examples() const {
   }
   std::ranges::sort(chosen, {}, [](const auto& item) { return item.first; });
   std::vector<BadLineExample> result;
+  result.reserve(chosen.size());
   for (auto& item : chosen) result.push_back(std::move(item.second));
   return result;
 }

@@ -15,13 +15,16 @@ namespace {
 
 constexpr std::size_t kCodePoints = 0x110000;
 
+// What the progress bar counts to; a pipe has no size.
 std::int64_t bytes_of(const std::vector<std::filesystem::path>& files) {
   std::int64_t bytes = 0;
   for (const auto& file : files) {
-    std::error_code error;
-    const auto size = std::filesystem::file_size(file, error);
-    if (error) throw InputError("cannot read the text file {}: {}", file.string(), error.message());
-    bytes += static_cast<std::int64_t>(size);
+    if (!std::filesystem::exists(file)) throw InputError("the text file {} does not exist", file.string());
+    if (std::filesystem::is_directory(file)) {
+      throw InputError("{} is a folder; give text files, one sentence a line", file.string());
+    }
+    if (std::filesystem::is_regular_file(file))
+      bytes += static_cast<std::int64_t>(std::filesystem::file_size(file));
   }
   return bytes;
 }

@@ -18,6 +18,8 @@ namespace {
 // Open MPI counts in int: longer buffers go in pieces.
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 30;
 
+constexpr double kImpatience = 0.05;  // seconds
+
 // Sums of 16-bit floating point numbers, which MPI 3 does not know: fp32 sum, rounded once.
 template <typename T>
 void sum_low_precision(void* in, void* in_out, int* count, MPI_Datatype*) {
@@ -140,17 +142,20 @@ class MpiCommunicator : public Communicator {
     MPI_Request request = MPI_REQUEST_NULL;
     call(start(&request), name);
     const auto begin = std::chrono::steady_clock::now();
-    for (int polls = 0;; ++polls) {
+    for (int polls = 1;; ++polls) {
       int done = 0;
       call(MPI_Test(&request, &done, MPI_STATUS_IGNORE), name);
       if (done) return;
-      // Peers may share this core: give it away, soon for longer.
-      if (polls > 200) std::this_thread::sleep_for(std::chrono::microseconds(polls > 2000 ? 200 : 20));
-      if (polls % 1024 == 1023 &&
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() > timeout_)
+      // Every poll moves a few pieces of a message along, so polling must go on; yet this rank's own arithmetic and, with
+      // more ranks than cores, its peers need the core. A peer that is long in coming is waited for asleep.
+      std::this_thread::yield();
+      if (polls % 256 != 0) continue;
+      const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+      if (seconds > timeout_)
         throw RuntimeError("rank {}: {} did not finish in {} s: another rank has stopped or does something else. Look at "
                            "the other ranks' last lines; --collective-timeout sets the limit",
                            rank_, name, timeout_);
+      if (seconds > kImpatience) std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
   }
 

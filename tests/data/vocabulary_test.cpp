@@ -118,6 +118,14 @@ TEST(Text, StrictStopsAtTheFirstBadLine) {
   EXPECT_NE(message.find("a.txt:2: invalid_utf8"), std::string::npos) << message;
 }
 
+TEST(Text, MissingFilesAndFoldersAreRefused) {
+  const TemporaryFolder folder;
+  TextReport report;
+  const auto read = [&](const std::filesystem::path& path) { count_characters({path}, false, report); };
+  EXPECT_NE(message_of<InputError>([&] { read(folder / "absent"); }).find("absent"), std::string::npos);
+  EXPECT_NE(message_of<InputError>([&] { read(folder.path()); }).find("is a folder"), std::string::npos);
+}
+
 TEST(Text, SentencesKeepTheirCharactersWithoutSpaces) {
   const TemporaryFolder folder;
   write_file_atomic(folder / "a.txt", "A 中\t文\r\n");

@@ -162,6 +162,19 @@ TEST(DecisionProcess, ThresholdSummaryOfAPolicyThatNeverStops) {
   EXPECT_NEAR(summary.regret, 0.0, 1e-12);
 }
 
+TEST(DecisionProcess, AFreeLoopEarnsNothing) {
+  // Where stopping has a price, reasoning in state 0 for ever would be worth 0. It does not count: the value
+  // is that of the best policy that stops, retrieve and then terminate. The look-ahead of the loop ties with
+  // it.
+  DecisionProcess process = chain({0, 1}, {0, 0}, 1.0);
+  process.terminal_reward = {-0.5, -0.2};
+  process.retrieve.kernel.rows = {{{1, 1.0}}, {{1, 1.0}}};
+  const Solution solution = solve(process);
+  EXPECT_NEAR(solution.value[0], -0.2, 1e-12);
+  EXPECT_NEAR(solution.value[1], -0.2, 1e-12);
+  EXPECT_NEAR(evaluate_policy(process, {Action::kReason, Action::kTerminate})[0], 0.0, 1e-12);
+}
+
 TEST(DecisionProcess, NearestState) {
   EXPECT_EQ(nearest_state(0.0, 11), 0);
   EXPECT_EQ(nearest_state(1.0, 11), 10);

@@ -163,6 +163,20 @@ TEST(Mdp, NearestProjectionGivesTiesToTheLowerPoint) {
   }
 }
 
+// 0.29 * 100 is 28.999999999999996 in binary; the step ends on a grid point all the same.
+TEST(Mdp, RoundingMakesNoStepBetweenPoints) {
+  MdpOptions options;
+  options.grid = 101;
+  options.delta_reason = 0.29;
+  for (Projection projection : {Projection::kLinear, Projection::kNearest}) {
+    options.projection = projection;
+    const auto rows = make_process(options).reason.kernel.rows;
+    ASSERT_EQ(rows[0].size(), 1u);
+    EXPECT_EQ(rows[0][0].state, 29);
+    EXPECT_EQ(rows[0][0].probability, 1.0);
+  }
+}
+
 TEST(Mdp, TheLargestGridSolves) {
   MdpOptions options;
   options.grid = 100000;
