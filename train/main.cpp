@@ -30,20 +30,22 @@ int train(const CLI::App& app, const TrainOptions& options, std::unique_ptr<Comm
   communicator = communicator_for(std::move(communicator), device, limits);
   const bool first = communicator->rank() == 0;
 
+  if (first && options.fresh) demand_empty(options.out);
+  Setup setup = prepare(options, *communicator, device);
+  // Only now: a wrong option leaves no folder behind, which --fresh would refuse the next time.
   std::unique_ptr<RunFolder> folder;
   if (first) {
-    folder = std::make_unique<RunFolder>(options.out, options.fresh);
+    folder = std::make_unique<RunFolder>(options.out);
     log_to_file(folder->path() / "log.txt");
   }
-  Setup setup = prepare(options, *communicator, device);
-  if (first) {
-    folder->write_records(app.config_to_str(true, true), environment);
+  if (first)
     spdlog::info("{} sentences, {} characters; {} parameters; {} on {} rank{}, {} thread{} each; backend {}",
                  setup.data->sentences(), setup.data->tokens(), setup.model.parameters->flat().numel(),
                  options.precision, communicator->size(), communicator->size() == 1 ? "" : "s", threads,
                  threads == 1 ? "" : "s", communicator->backend());
-  }
   Trainer trainer(options, std::move(setup), *communicator, folder.get());
+  trainer.resume();
+  if (first) folder->write_records(app.config_to_str(true, true), environment);
   return static_cast<int>(trainer.run());
 }
 
@@ -54,7 +56,8 @@ int main(int argc, char** argv) {
   relmpi::keep_freed_memory();
   CLI::App app(
       "Trains a DGCA-ReLM Chinese spelling corrector.\n"
-      "One process:   relmpi-train --data D/train --validation D/validation --model bert-base-chinese --confusion "
+      "One process:   relmpi-train --data D/train --validation D/validation --model bert-base-chinese "
+      "--confusion "
       "confusion.json --out runs/a --epochs 3\n"
       "Many:          mpirun -np 4 relmpi-train ... (one process per GPU)\n"
       "The same command again resumes. SIGUSR1 or SIGTERM: checkpoint, exit code 75.",

@@ -8,13 +8,15 @@ namespace relmpi {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-RunFolder::RunFolder(fs::path folder, bool fresh) : folder_(std::move(folder)) {
-  if (fresh && fs::exists(folder_) && !fs::is_empty(folder_))
-    throw InputError("--fresh: {} is not empty. Remove it yourself, choose another --out, or leave --fresh out to go on "
-                     "with the run in it",
-                     folder_.string());
-  create_folder(checkpoints());
+void demand_empty(const fs::path& folder) {
+  if (!fs::exists(folder) || (fs::is_directory(folder) && fs::is_empty(folder))) return;
+  throw InputError(
+      "--fresh: {} is not empty. Remove it yourself, choose another --out, or leave --fresh out to go on "
+      "with the run in it",
+      folder.string());
 }
+
+RunFolder::RunFolder(fs::path folder) : folder_(std::move(folder)) { create_folder(checkpoints()); }
 
 void RunFolder::write_records(const std::string& config_toml, const json& environment) const {
   write_file_atomic(folder_ / "config.toml", config_toml);
@@ -37,7 +39,8 @@ void RunFolder::open_metrics(std::int64_t step) {
 
 void RunFolder::append_metrics(const nlohmann::ordered_json& line) {
   metrics_ << line.dump() << '\n' << std::flush;
-  if (!metrics_) throw RuntimeError("cannot write {}: is the disk full?", (folder_ / "metrics.jsonl").string());
+  if (!metrics_)
+    throw RuntimeError("cannot write {}: is the disk full?", (folder_ / "metrics.jsonl").string());
 }
 
 }  // namespace relmpi

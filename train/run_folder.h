@@ -8,11 +8,14 @@
 
 namespace relmpi {
 
+// Throws InputError where the folder holds anything (--fresh).
+void demand_empty(const std::filesystem::path& folder);
+
 // The folder of a run: config.toml, environment.json, log.txt, metrics.jsonl, checkpoints/, model/.
 class RunFolder {
  public:
-  // Creates what is missing. Throws InputError where `fresh` and the folder holds a run, or it is not writable.
-  RunFolder(std::filesystem::path folder, bool fresh);
+  // Creates what is missing. Throws InputError where it cannot.
+  explicit RunFolder(std::filesystem::path folder);
 
   const std::filesystem::path& path() const { return folder_; }
   std::filesystem::path checkpoints() const { return folder_ / "checkpoints"; }

@@ -78,9 +78,9 @@ bool Trainer::out_of_patience() const {
 }
 
 Exit Trainer::run() {
-  resume();
   if (state_.step >= total_steps_ || out_of_patience()) {
-    if (is_rank_0()) spdlog::info("nothing to do: this run ended at step {} of {}", state_.step, total_steps_);
+    if (is_rank_0())
+      spdlog::info("nothing to do: this run ended at step {} of {}", state_.step, total_steps_);
     return Exit::kDone;
   }
   Loader loader = make_loader();
@@ -90,9 +90,11 @@ Exit Trainer::run() {
   const auto due = [&](std::int64_t every) { return every > 0 && state_.step % every == 0; };
   while (state_.step < total_steps_) {
     const StepBatches batches = loader.next();
-    const double lr = options_.lr * schedule_factor(options_.schedule, state_.step, total_steps_, options_.warmup);
+    const double lr =
+        options_.lr * schedule_factor(options_.schedule, state_.step, total_steps_, options_.warmup);
     if (options_.mixture_after >= 0)
-      setup_.model.config.output = state_.step < options_.mixture_after ? Output::kCandidates : Output::kMixture;
+      setup_.model.config.output =
+          state_.step < options_.mixture_after ? Output::kCandidates : Output::kMixture;
     const StepResult result = step_.run(batches, state_.step, lr, stop_signal() != 0);
     ++state_.step;
     state_.epoch = batches.epoch;
@@ -113,14 +115,15 @@ Exit Trainer::run() {
     if (result.stop > 0) {
       if (checkpointed_ != state_.step) checkpoint();
       progress_->clear();
-      if (is_rank_0()) spdlog::info("stopped on request after step {}: run the same command again to go on", state_.step);
+      if (is_rank_0())
+        spdlog::info("stopped on request after step {}: run the same command again to go on", state_.step);
       return Exit::kStopped;
     }
     if (out_of_patience()) {
       progress_->clear();
       if (is_rank_0())
-        spdlog::info("{} evaluations without a better {}: training ends at step {} (best: step {})", options_.patience,
-                     options_.metric, state_.step, state_.best_step);
+        spdlog::info("{} evaluations without a better {}: training ends at step {} (best: step {})",
+                     options_.patience, options_.metric, state_.step, state_.best_step);
       break;
     }
   }
@@ -132,7 +135,9 @@ void Trainer::log(const StepResult& result, double lr, const Loader& loader) {
   at::Tensor sums = result.sums.to(at::kCPU, at::kDouble);
   communicator_.all_reduce_host(sums.data_ptr(), 4, ReduceType::kFloat64);
   const double* sum = sums.const_data_ptr<double>();
-  const auto mean = [&](int term, std::int64_t count) { return count > 0 ? sum[term] / static_cast<double>(count) : 0.0; };
+  const auto mean = [&](int term, std::int64_t count) {
+    return count > 0 ? sum[term] / static_cast<double>(count) : 0.0;
+  };
   const LossOptions weights;
   const LossCounts& n = result.counts;
   const double correction = mean(0, n.positions), detection = mean(1, n.characters), rank = mean(2, n.ranked),
@@ -170,9 +175,10 @@ void Trainer::log(const StepResult& result, double lr, const Loader& loader) {
   data_waited_ = loader.seconds_waited();
   comm_waited_ = step_.seconds_waited();
   if (in_a_row >= static_cast<double>(options_.max_skipped))
-    throw RuntimeError("{} steps in a row had gradients that are not finite, up to step {}: the loss diverged. Lower --lr "
-                       "or raise --warmup, or look at the data; --debug names the first bad tensor",
-                       in_a_row, state_.step);
+    throw RuntimeError(
+        "{} steps in a row had gradients that are not finite, up to step {}: the loss diverged. Lower --lr "
+        "or raise --warmup, or look at the data; --debug names the first bad tensor",
+        in_a_row, state_.step);
 }
 
 void Trainer::evaluate() {
@@ -204,10 +210,12 @@ void Trainer::evaluate() {
                                {"wpr", counts.wpr()},
                                {"detection_f1", result.metrics.detection.f1()}}}});
     progress_->clear();
-    spdlog::info("step {}: loss {:.4f}, correction P {:.1f} R {:.1f} F1 {:.1f}, detection F1 {:.1f}, on {} sentences in "
-                 "{:.1f} s{}",
-                 state_.step, result.loss, 100 * counts.precision(), 100 * counts.recall(), 100 * counts.f1(),
-                 100 * result.metrics.detection.f1(), result.metrics.sentences, result.seconds, best ? " (best)" : "");
+    spdlog::info(
+        "step {}: loss {:.4f}, correction P {:.1f} R {:.1f} F1 {:.1f}, detection F1 {:.1f}, on {} sentences "
+        "in "
+        "{:.1f} s{}",
+        state_.step, result.loss, 100 * counts.precision(), 100 * counts.recall(), 100 * counts.f1(),
+        100 * result.metrics.detection.f1(), result.metrics.sentences, result.seconds, best ? " (best)" : "");
     if (best) write_model_folder(folder_->model(), setup_.model);
   }
   logged_at_ += Clock::now() - begin;  // speed is that of steps

@@ -21,14 +21,17 @@ class Trainer {
  public:
   Trainer(const TrainOptions& options, Setup setup, Communicator& communicator, RunFolder* folder);
 
-  // Goes on from the newest checkpoint in the run's folder, or starts. Exit::kDone when all steps are done or patience is
-  // spent, Exit::kStopped when a signal asked to stop and a checkpoint was written.
+  // Goes on from the newest checkpoint in the run's folder, or starts. Throws InputError where the run in the
+  // folder is another one, before anything is written to it. To be called before run().
+  void resume();
+
+  // Exit::kDone when all steps are done or patience is spent, Exit::kStopped when a signal asked to stop and
+  // a checkpoint was written.
   Exit run();
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  void resume();
   bool out_of_patience() const;
   Loader make_loader() const;
   void log(const StepResult& result, double lr, const Loader& loader);
