@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""A run that is stopped and started again is the run that never stopped, to the last bit.   FOLDER-OF-PROGRAMS"""
+
+import json
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import testing  # noqa: E402
+
+STEPS = 24  # of 7 an epoch: into the fourth
+LAST = f"checkpoints/step-{STEPS:08}"
+
+
+class Resume(testing.ProgramCase):
+    def options(self, *more):
+        """Dropout stays on: its random numbers have to go on as well."""
+        usual = ["--steps", STEPS, "--lr", 2e-3, "--validation", self.corpus / "validation", "--evaluate-every", 9]
+        return testing.options(usual, more)
+
+    def stop_after(self, lines, out, *more, ranks=None):
+        """Sends SIGUSR1 once metrics.jsonl has `lines` lines. Returns state.json of the checkpoint, or None where the run
+        was faster."""
+        words = testing.command("relmpi-train", *self.training(out, *self.options(*more)), ranks=ranks)
+        with subprocess.Popen(words, env=testing.ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True) as process:
+            testing.wait_for(f"line {lines} of {out}",
+                             lambda: testing.lines_of(out / "metrics.jsonl") >= lines or process.poll() is not None)
+            process.send_signal(signal.SIGUSR1)
+            _, errors = process.communicate(timeout=testing.TIMEOUT)
+        if process.returncode == 0:
+            return None
+        self.assertEqual(process.returncode, 75, errors)
+        newest = max((out / "checkpoints").glob("step-*"))
+        self.assertTrue((newest / "COMPLETE").exists())
+        self.assertIn("stopped on request", errors)
+        return json.loads((newest / "state.json").read_text())
+
+    def records(self, out):
+        rows = testing.read_rows(out / "metrics.jsonl")
+        return [{name: value for name, value in row.items() if name not in testing.TIMING} for row in rows]
+
+    def assert_same_run(self, found, wanted):
+        self.assertEqual(self.records(found), self.records(wanted))
+        for file in ("model.safetensors", "optimizer.safetensors", "config.json", "state.json", "COMPLETE"):
+            self.assertEqual((found / LAST / file).read_bytes(), (wanted / LAST / file).read_bytes(), file)
+        self.assertEqual((found / "model/model.safetensors").read_bytes(), (wanted / "model/model.safetensors").read_bytes())
+        names = sorted(path.name for path in (found / "checkpoints").iterdir())
+        self.assertTrue(all(name.startswith("step-") for name in names), names)
+
+    def stopped_twice(self, name, *more, ranks=None):
+        whole = self.path(f"{name}-whole")
+        self.train(whole, *self.options(*more), ranks=ranks)
+        for attempt in range(3):
+            out = self.path(f"{name}-{attempt}")
+            first = self.stop_after(3, out, *more, ranks=ranks)
+            second = first and self.stop_after(12, out, *more, ranks=ranks)
+            if not second:
+                continue
+            self.assertLess(first["step"], second["step"])
+            done = self.train(out, *self.options(*more), ranks=ranks)
+            self.assertIn(f"{second['step']} of {STEPS} steps done", done.stderr)
+            self.assert_same_run(out, whole)
+            return first, second
+        self.fail("the runs ended before they could be stopped")
+
+    def test_one_process_fp32(self):
+        first, second = self.stopped_twice("run")
+        self.assertTrue(first["step_in_epoch"] > 0 or second["step_in_epoch"] > 0, (first, second))
+        self.assertGreaterEqual(second["epoch"], 1)
+
+    def test_one_process_bf16_with_micro_batches(self):
+        self.stopped_twice("run", "--precision", "bf16", "--micro-batch", 3)
+
+    def test_one_process_fp16_keeps_its_loss_scale(self):
+        self.stopped_twice("run", "--precision", "fp16")
+
+    def test_two_ranks(self):
+        for precision in ("fp32", "bf16"):
+            with self.subTest(precision):
+                self.stopped_twice(precision, "--precision", precision, ranks=2)
+
+    def test_tuned_thresholds_go_on_too(self):
+        self.stopped_twice("run", "--tune-thresholds")
+
+    def test_another_number_of_ranks_goes_on_alike(self):
+        whole = self.path("whole")
+        still = [*testing.NO_DROPOUT, "--checkpoint-every", 10, "--evaluate-every", 0]
+        self.train(whole, *self.options(*still))
+        for ranks in (2, 3):
+            out = self.path(str(ranks))
+            shutil.copytree(whole, out)
+            for later in (out / "checkpoints").glob("step-*"):
+                if later.name > "step-00000010":
+                    shutil.rmtree(later)
+            self.train(out, *self.options(*still), ranks=ranks)
+            self.assert_same_losses(self.steps(out), self.steps(whole))
+
+
+class Checkpoints(testing.ProgramCase):
+    """What stands in the way of going on."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.whole = cls.folder / "whole"
+        cls.options = ["--steps", 9, "--checkpoint-every", 4]
+        cls.train(cls.whole, *cls.options)
+
+    def copy(self, name):
+        out = self.path(name)
+        shutil.copytree(self.whole, out)
+        return out
+
+    def newest_two(self, out):
+        return sorted((out / "checkpoints").iterdir())[-2:]
+
+    def test_damaged_checkpoints_are_passed_over_by_name(self):
+        damages = {
+            "COMPLETE": lambda folder: (folder / "COMPLETE").unlink(),
+            "model.safetensors": lambda folder: testing.flip_bit(folder / "model.safetensors"),
+            "optimizer.safetensors": lambda folder: testing.flip_bit(folder / "optimizer.safetensors", 0.9),
+            "state.json": lambda folder: testing.flip_bit(folder / "state.json"),
+            "config.json": lambda folder: (folder / "config.json").unlink(),
+            "vocab.txt": lambda folder: (folder / "vocab.txt").write_text("[PAD]\n"),
+        }
+        for file, damage in damages.items():
+            with self.subTest(file):
+                out = self.copy(file)
+                before, newest = self.newest_two(out)
+                self.assertEqual([before.name, newest.name], ["step-00000008", "step-00000009"])
+                damage(newest)
+                done = self.train(out, *self.options)
+                self.assertIn(f"{newest} is passed over", done.stderr)
+                self.assertIn(file, done.stderr)
+                self.assertIn(f"resuming from {before}: 8 of 9 steps done", done.stderr)
+                for name in ("model.safetensors", "optimizer.safetensors"):
+                    self.assertEqual((newest / name).read_bytes(), (self.whole / "checkpoints" / newest.name / name).read_bytes())
+                self.assertEqual([row["step"] for row in self.steps(out)], list(range(1, 10)))
+
+    def test_with_no_whole_checkpoint_the_run_starts_anew(self):
+        out = self.copy("run")
+        for folder in (out / "checkpoints").iterdir():
+            (folder / "COMPLETE").unlink()
+        self.train(out, *self.options)
+        self.assert_same_losses(self.steps(out), self.steps(self.whole), tolerance=0)
+
+    def test_a_finished_run_is_left_alone(self):
+        out = self.copy("run")
+        before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file() and path.name != "log.txt"}
+        done = self.train(out, *self.options)
+        self.assertIn("nothing to do", done.stderr)
+        for path, content in before.items():
+            if path.name not in ("environment.json", "config.toml"):  # these name the folder, and the copy has another
+                self.assertEqual(path.read_bytes(), content, path)
+
+    def test_half_a_line_of_metrics_is_dropped(self):
+        out = self.copy("run")
+        shutil.rmtree(self.newest_two(out)[1])
+        with (out / "metrics.jsonl").open("a") as stream:
+            stream.write('{"step":9,"lo')
+        self.train(out, *self.options)
+        self.assertEqual([row["step"] for row in testing.read_rows(out / "metrics.jsonl")], list(range(1, 10)))
+
+    def test_another_run_is_not_gone_on_with(self):
+        changes = {
+            "lr": ["--lr", 0.5],
+            "data": ["--data", self.corpus / "test"],
+            "validation": ["--validation", self.corpus / "validation"],
+            "seed": ["--seed", 12],
+            "global-batch": ["--global-batch", 4],
+            "steps": ["--steps", 12],
+            "precision": ["--precision", "bf16"],
+            "warmup": ["--warmup", 0.3],
+            "mft-rate": ["--mft-rate", 0.4],
+            "candidates": ["--mix-same", 0, "--mix-shape", 0.9, "--candidate-count", 3],
+        }
+        out = self.copy("run")
+        shutil.rmtree(self.newest_two(out)[1])
+        before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+        for name, options in changes.items():
+            with self.subTest(name):
+                done = testing.run("relmpi-train", *self.training(out, *self.options, *options))
+                if "--steps" in options:
+                    done = testing.run("relmpi-train", *self.training(out, "--checkpoint-every", 4, *options))
+                self.assert_refused(done, f"\n  {name}: ")
+                if name == "lr":
+                    self.assertIn("0.001 before, 0.5 now", done.stderr)
+                    self.assertEqual(done.stderr.count(" before, "), 1)
+        for path, content in before.items():
+            if path.name != "log.txt":
+                self.assertEqual(path.read_bytes(), content, path)
+
+    def test_what_only_matters_to_speed_may_change(self):
+        out = self.copy("run")
+        shutil.rmtree(self.newest_two(out)[1])
+        self.train(out, *self.options, "--micro-batch", 3, "--prefetch", 0, "--log-every", 2, "--preload")
+
+
+if __name__ == "__main__":
+    testing.main()
