@@ -7,8 +7,8 @@
 
 namespace relmpi {
 
-// What the caller can mend: a wrong option, a missing or damaged file, values that do not fit together. Ends a tool
-// with exit code 2. The text names the value, the place (file:line, tensor, option) and what to do.
+// What the caller can mend: a wrong option, a missing or damaged file, values that do not fit together. Ends
+// a tool with exit code 2. The text names the value, the place (file:line, tensor, option) and what to do.
 class InputError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -17,8 +17,8 @@ class InputError : public std::runtime_error {
       : std::runtime_error(fmt::format(format, std::forward<Args>(args)...)) {}
 };
 
-// What went wrong outside of both the caller's and our hands: a full disk, a lost peer, a device that failed. Ends a
-// tool with exit code 1.
+// What went wrong outside of both the caller's and our hands: a full disk, a lost peer, a device that failed.
+// Ends a tool with exit code 1.
 class RuntimeError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -35,8 +35,7 @@ enum class Exit : int { kDone = 0, kFailed = 1, kWrongInput = 2, kStopped = 75 }
 }  // namespace relmpi
 
 // A broken promise of our own code: prints where and ends the process.
-#define RELMPI_CHECK(condition, ...)                                                        \
-  do {                                                                                      \
-    if (!(condition))                                                                       \
-      ::relmpi::check_failed(#condition, __FILE__, __LINE__, ::fmt::format("" __VA_ARGS__)); \
+#define RELMPI_CHECK(condition, ...)                                                                         \
+  do {                                                                                                       \
+    if (!(condition)) ::relmpi::check_failed(#condition, __FILE__, __LINE__, ::fmt::format("" __VA_ARGS__)); \
   } while (false)

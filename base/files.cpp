@@ -22,7 +22,8 @@ constexpr std::size_t kBufferBytes = 1 << 20;
 }  // namespace
 
 std::string read_file(const std::filesystem::path& path) {
-  if (std::filesystem::is_directory(path)) throw InputError("{} is a folder; a file was expected", path.string());
+  if (std::filesystem::is_directory(path))
+    throw InputError("{} is a folder; a file was expected", path.string());
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file) throw InputError("cannot open {}: does the file exist, and may you read it?", path.string());
   std::string bytes(static_cast<std::size_t>(file.tellg()), '\0');

@@ -10,13 +10,13 @@ namespace relmpi {
 // The whole file. Throws InputError when it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 
-// The lines of a file, split at '\n' alone (a vocabulary holds U+2028); a '\r' before it is dropped, and so is an
-// empty last line. Throws InputError when the file cannot be read.
+// The lines of a file, split at '\n' alone (a vocabulary holds U+2028); a '\r' before it is dropped, and so
+// is an empty last line. Throws InputError when the file cannot be read.
 std::vector<std::string> read_lines(const std::filesystem::path& path);
 
-// A file that appears under its name whole or not at all: written to "<path>.tmp.<pid>", fsynced, renamed, its folder
-// fsynced. Without commit() the destructor removes what was written. Throws RuntimeError with the path and the
-// system's reason (no space left, read-only, ...).
+// A file that appears under its name whole or not at all: written to "<path>.tmp.<pid>", fsynced, renamed,
+// its folder fsynced. Without commit() the destructor removes what was written. Throws RuntimeError with the
+// path and the system's reason (no space left, read-only, ...).
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);

@@ -8,7 +8,8 @@
 namespace relmpi {
 
 void start_log(int rank, int size) {
-  auto logger = std::make_shared<spdlog::logger>("relmpi", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  auto logger =
+      std::make_shared<spdlog::logger>("relmpi", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
   const std::string who = size > 1 ? fmt::format(" [rank {}]", rank) : "";
   logger->set_pattern("%H:%M:%S" + who + " %^%l%$: %v");
   logger->set_level(rank > 0 ? spdlog::level::warn : spdlog::level::info);

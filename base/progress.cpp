@@ -19,7 +19,9 @@ std::string clock_text(double seconds) {
 }  // namespace
 
 Progress::Progress(std::string title, std::int64_t total, bool shown)
-    : title_(std::move(title)), total_(std::max<std::int64_t>(1, total)), shown_(shown && ::isatty(STDERR_FILENO)) {}
+    : title_(std::move(title)),
+      total_(std::max<std::int64_t>(1, total)),
+      shown_(shown && ::isatty(STDERR_FILENO)) {}
 
 Progress::~Progress() { clear(); }
 
@@ -34,12 +36,14 @@ void Progress::update(std::int64_t done, const std::string& note) {
   const double elapsed = std::chrono::duration<double>(now - start_).count();
   const auto made = done - first_;
   const std::string left =
-      made > 0 ? clock_text(elapsed / static_cast<double>(made) * static_cast<double>(total_ - done)) + " left" : "";
+      made > 0
+          ? clock_text(elapsed / static_cast<double>(made) * static_cast<double>(total_ - done)) + " left"
+          : "";
   const int filled = static_cast<int>(share * kWidth);
-  const std::string bar =
-      std::string(static_cast<std::size_t>(filled), '=') + (filled < kWidth ? ">" : "") +
-      std::string(static_cast<std::size_t>(std::max(0, kWidth - filled - 1)), ' ');
-  fmt::print(stderr, "\r\x1b[K{}  [{}] {:3.0f}%  {}/{}  {}  {}", title_, bar, 100 * share, done, total_, left, note);
+  const std::string bar = std::string(static_cast<std::size_t>(filled), '=') + (filled < kWidth ? ">" : "") +
+                          std::string(static_cast<std::size_t>(std::max(0, kWidth - filled - 1)), ' ');
+  fmt::print(stderr, "\r\x1b[K{}  [{}] {:3.0f}%  {}/{}  {}  {}", title_, bar, 100 * share, done, total_, left,
+             note);
   std::fflush(stderr);
 }
 

@@ -7,10 +7,11 @@
 
 namespace relmpi {
 
-// Randomness here is a function of (seed, purpose, index), never of the order of calls: the same sentence gets the
-// same noise at any number of ranks, threads and restarts.
+// Randomness here is a function of (seed, purpose, index), never of the order of calls: the same sentence
+// gets the same noise at any number of ranks, threads and restarts.
 
-// The finaliser of splitmix64 (Steele, Lea, Flood 2014): a bijection of 64-bit words that scatters near values.
+// The finaliser of splitmix64 (Steele, Lea, Flood 2014): a bijection of 64-bit words that scatters near
+// values.
 constexpr std::uint64_t mix64(std::uint64_t x) {
   x += 0x9e3779b97f4a7c15ULL;
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
@@ -29,7 +30,8 @@ constexpr std::uint64_t purpose_of(std::string_view name) {
 class Random {
  public:
   template <typename... Index>
-  Random(std::uint64_t seed, std::string_view purpose, Index... index) : state_(mix64(seed ^ purpose_of(purpose))) {
+  Random(std::uint64_t seed, std::string_view purpose, Index... index)
+      : state_(mix64(seed ^ purpose_of(purpose))) {
     ((state_ = mix64(state_ ^ static_cast<std::uint64_t>(index))), ...);
   }
 

@@ -6,7 +6,8 @@
 
 namespace relmpi {
 
-// Strict UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. Nothing where the text is not.
+// Strict UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. Nothing where the text
+// is not.
 std::optional<std::u32string> decode_utf8(std::string_view text);
 
 std::string encode_utf8(std::u32string_view text);

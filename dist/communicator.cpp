@@ -36,7 +36,8 @@ std::unique_ptr<Communicator> make_communicator(const CommunicatorOptions& optio
 }
 
 #if !RELMPI_CUDA
-std::unique_ptr<Communicator> make_nccl_communicator(std::unique_ptr<Communicator>, int, const CommunicatorOptions&) {
+std::unique_ptr<Communicator> make_nccl_communicator(std::unique_ptr<Communicator>, int,
+                                                     const CommunicatorOptions&) {
   throw InputError("this build has no NCCL: build against a libtorch with CUDA, or run with --device cpu");
 }
 #endif

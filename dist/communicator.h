@@ -16,9 +16,9 @@ struct CommunicatorOptions {
   double timeout_seconds = 600;  // a collective that takes longer ends the job
 };
 
-// The only door to collectives. Every rank makes the same calls in the same order. A call that fails or does not end in
-// time throws RuntimeError naming rank, collective and cause. Three kinds: one process; MPI over host memory; NCCL over
-// device memory, which uses MPI for everything that is not a tensor.
+// The only door to collectives. Every rank makes the same calls in the same order. A call that fails or does
+// not end in time throws RuntimeError naming rank, collective and cause. Three kinds: one process; MPI over
+// host memory; NCCL over device memory, which uses MPI for everything that is not a tensor.
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -28,14 +28,16 @@ class Communicator {
   virtual int node_size() const { return 1; }
   virtual const char* backend() const { return "single"; }
 
-  // Sums `count` elements over all ranks, in place. Host memory for one process and MPI; for NCCL device memory, queued
-  // on `stream` (a cudaStream_t) without waiting for it. The sum has the same bits on every rank.
+  // Sums `count` elements over all ranks, in place. Host memory for one process and MPI; for NCCL device
+  // memory, queued on `stream` (a cudaStream_t) without waiting for it. The sum has the same bits on every
+  // rank.
   virtual void all_reduce(void* data, std::int64_t count, ReduceType type, void* stream = nullptr);
 
   // Host memory, whatever the backend.
   virtual void all_reduce_host(void* data, std::int64_t count, ReduceType type);
-  virtual std::string broadcast_bytes(std::string bytes);                     // rank 0's, on every rank
-  virtual std::vector<std::string> gather_bytes(const std::string& bytes);    // by rank, on rank 0; empty elsewhere
+  virtual std::string broadcast_bytes(std::string bytes);  // rank 0's, on every rank
+  virtual std::vector<std::string> gather_bytes(
+      const std::string& bytes);  // by rank, on rank 0; empty elsewhere
   virtual void barrier();
   // Ends every rank of the job with `code`; does not return.
   [[noreturn]] virtual void abort(int code);

@@ -32,7 +32,8 @@ std::string gpu_uuid(int index) {
   cudaDeviceProp properties{};
   C10_CUDA_CHECK(cudaGetDeviceProperties(&properties, index));
   std::string text;
-  for (const char byte : properties.uuid.bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  for (const char byte : properties.uuid.bytes)
+    text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
   return text;
 #else
   return std::to_string(index);
@@ -55,9 +56,10 @@ void demand_distinct(Communicator& communicator, const std::string& mine) {
     if (all[rank].empty()) continue;
     const auto [owner, fresh] = owners.emplace(all[rank], rank);
     if (!fresh)
-      problem = fmt::format("ranks {} and {} are on the same GPU ({}). Start at most as many ranks as there are GPUs "
-                            "(mpirun -np N), and give each rank its own in CUDA_VISIBLE_DEVICES or leave all visible",
-                            owner->second, rank, all[rank]);
+      problem = fmt::format(
+          "ranks {} and {} are on the same GPU ({}). Start at most as many ranks as there are GPUs "
+          "(mpirun -np N), and give each rank its own in CUDA_VISIBLE_DEVICES or leave all visible",
+          owner->second, rank, all[rank]);
   }
   problem = communicator.broadcast_bytes(problem);
   if (!problem.empty()) throw InputError(problem);
@@ -84,11 +86,14 @@ at::Device choose_device(Communicator& communicator, const std::string& wanted) 
   at::Device device(at::kCPU);
   std::string problem;
   if (wanted == "auto" || wanted == "cuda") {
-    if (visible == 0 && wanted == "cuda") problem = "--device cuda: no GPU is visible; check nvidia-smi and CUDA_VISIBLE_DEVICES";
-    if (visible > 0) device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(communicator.node_rank() % visible));
+    if (visible == 0 && wanted == "cuda")
+      problem = "--device cuda: no GPU is visible; check nvidia-smi and CUDA_VISIBLE_DEVICES";
+    if (visible > 0)
+      device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(communicator.node_rank() % visible));
     if (visible > 1 && communicator.node_size() > visible)
-      problem = fmt::format("{} ranks on {}, but {} GPUs: start at most {} ranks there, or run with --device cpu",
-                            communicator.node_size(), host_name(), visible, visible);
+      problem =
+          fmt::format("{} ranks on {}, but {} GPUs: start at most {} ranks there, or run with --device cpu",
+                      communicator.node_size(), host_name(), visible, visible);
   } else if (wanted.starts_with("cuda:")) {
     const int index = parse_index(wanted, visible);
     if (index >= visible)
@@ -103,7 +108,8 @@ at::Device choose_device(Communicator& communicator, const std::string& wanted) 
     if (problem.empty()) problem = other;
   problem = communicator.broadcast_bytes(problem);
   if (!problem.empty()) throw InputError(problem);
-  demand_distinct(communicator, device.is_cuda() ? host_name() + " " + gpu_uuid(device.index()) : std::string());
+  demand_distinct(communicator,
+                  device.is_cuda() ? host_name() + " " + gpu_uuid(device.index()) : std::string());
 #if RELMPI_CUDA
   if (device.is_cuda()) c10::cuda::set_device(device.index());
 #endif

@@ -10,13 +10,14 @@
 
 namespace relmpi {
 
-// The device of this rank. `wanted`: auto (a GPU where there is one), cpu, cuda, cuda:N. Ranks of one host take the
-// visible GPUs in the order of their node rank. Throws InputError for a GPU that is not there, more ranks than GPUs, or
-// two ranks on one GPU (found by UUID, whatever CUDA_VISIBLE_DEVICES says). Every rank must call it.
+// The device of this rank. `wanted`: auto (a GPU where there is one), cpu, cuda, cuda:N. Ranks of one host
+// take the visible GPUs in the order of their node rank. Throws InputError for a GPU that is not there, more
+// ranks than GPUs, or two ranks on one GPU (found by UUID, whatever CUDA_VISIBLE_DEVICES says). Every rank
+// must call it.
 at::Device choose_device(Communicator& communicator, const std::string& wanted);
 
-// Threads for this rank's CPU work: the cores this process may use, shared with the other ranks of this host that may
-// use the same ones. Sets libtorch's number and returns it.
+// Threads for this rank's CPU work: the cores this process may use, shared with the other ranks of this host
+// that may use the same ones. Sets libtorch's number and returns it.
 int set_threads(Communicator& communicator, int wanted = 0);
 
 // MPI where the tensors are on the host, NCCL where they are on GPUs of several ranks.

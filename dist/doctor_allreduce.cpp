@@ -28,7 +28,8 @@ double time_one(Communicator& communicator, at::Device device, std::int64_t elem
   const double expected = communicator.size() * (communicator.size() + 1) / 2.0;
   std::vector<double> seconds;
   for (int i = 0; i < kRepeats; ++i) {
-    at::Tensor data = at::full({elements}, communicator.rank() + 1.0, at::TensorOptions(at::kFloat).device(device));
+    at::Tensor data =
+        at::full({elements}, communicator.rank() + 1.0, at::TensorOptions(at::kFloat).device(device));
     synchronise(device);
     communicator.barrier();
     const auto begin = std::chrono::steady_clock::now();
@@ -36,9 +37,10 @@ double time_one(Communicator& communicator, at::Device device, std::int64_t elem
     synchronise(device);
     seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     if (!data.eq(expected).all().item<bool>())
-      throw RuntimeError("rank {}: the all-reduce of {} elements gave a wrong sum (expected {} everywhere): check the "
-                         "interconnect, NCCL_DEBUG=INFO or the MPI transport",
-                         communicator.rank(), elements, expected);
+      throw RuntimeError(
+          "rank {}: the all-reduce of {} elements gave a wrong sum (expected {} everywhere): check the "
+          "interconnect, NCCL_DEBUG=INFO or the MPI transport",
+          communicator.rank(), elements, expected);
   }
   std::nth_element(seconds.begin(), seconds.begin() + kRepeats / 2, seconds.end());
   return seconds[kRepeats / 2];
@@ -56,12 +58,21 @@ std::int64_t parse_bytes(const std::string& text) {
   }
   const std::string unit = text.substr(used);
   double factor = 0;
-  for (const auto& [name, size] : std::initializer_list<std::pair<const char*, double>>{
-           {"", 1.0}, {"B", 1.0}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"KiB", 1024.0},
-           {"MiB", 1048576.0}, {"GiB", 1073741824.0}, {"TiB", 1099511627776.0}})
+  for (const auto& [name, size] :
+       std::initializer_list<std::pair<const char*, double>>{{"", 1.0},
+                                                             {"B", 1.0},
+                                                             {"KB", 1e3},
+                                                             {"MB", 1e6},
+                                                             {"GB", 1e9},
+                                                             {"TB", 1e12},
+                                                             {"KiB", 1024.0},
+                                                             {"MiB", 1048576.0},
+                                                             {"GiB", 1073741824.0},
+                                                             {"TiB", 1099511627776.0}})
     if (unit == name) factor = size;
   if (used == 0 || factor == 0 || !std::isfinite(value) || value <= 0)
-    throw InputError("'{}' is no size: write a number and B, KB, MB, GB, KiB, MiB or GiB, such as 64MiB", text);
+    throw InputError("'{}' is no size: write a number and B, KB, MB, GB, KiB, MiB or GiB, such as 64MiB",
+                     text);
   return static_cast<std::int64_t>(value * factor);
 }
 
@@ -74,11 +85,17 @@ nlohmann::json measure_allreduce(Communicator& communicator, const std::string& 
     size = std::min(size, bytes);
     const double seconds = time_one(communicator, device, std::max<std::int64_t>(1, size / 4));
     const double bus = ranks > 1 ? 2 * (ranks - 1) / ranks * static_cast<double>(size) / seconds : 0.0;
-    sizes.push_back({{"bytes", size}, {"latency_us", 1e6 * seconds}, {"bus_bandwidth_gb_s", bus / 1e9}, {"correct", true}});
+    sizes.push_back({{"bytes", size},
+                     {"latency_us", 1e6 * seconds},
+                     {"bus_bandwidth_gb_s", bus / 1e9},
+                     {"correct", true}});
     if (size == bytes) break;
   }
   if (communicator.rank() != 0) return nullptr;
-  return {{"backend", communicator.backend()}, {"size", communicator.size()}, {"device", device.str()}, {"sizes", sizes}};
+  return {{"backend", communicator.backend()},
+          {"size", communicator.size()},
+          {"device", device.str()},
+          {"sizes", sizes}};
 }
 
 }  // namespace relmpi

@@ -19,7 +19,8 @@ nlohmann::json versions() {
   char mpi[MPI_MAX_LIBRARY_VERSION_STRING];
   int length = 0;
   MPI_Get_library_version(mpi, &length);
-  nlohmann::json out{{"libtorch", TORCH_VERSION}, {"mpi", std::string(mpi, static_cast<std::size_t>(length))}};
+  nlohmann::json out{{"libtorch", TORCH_VERSION},
+                     {"mpi", std::string(mpi, static_cast<std::size_t>(length))}};
 #if RELMPI_CUDA
   int nccl = 0, runtime = 0, driver = 0;
   ncclGetVersion(&nccl);
@@ -37,12 +38,9 @@ nlohmann::json versions() {
 
 nlohmann::json describe_environment(Communicator& communicator, const std::string& wanted) {
   const at::Device device = choose_device(communicator, wanted);
-  const nlohmann::json mine{{"rank", communicator.rank()},
-                            {"node_rank", communicator.node_rank()},
-                            {"host", host_name()},
-                            {"device", device.str()},
-                            {"threads", set_threads(communicator)},
-                            {"pid", ::getpid()}};
+  const nlohmann::json mine{
+      {"rank", communicator.rank()}, {"node_rank", communicator.node_rank()}, {"host", host_name()},
+      {"device", device.str()},      {"threads", set_threads(communicator)},  {"pid", ::getpid()}};
   const auto all = communicator.gather_bytes(mine.dump());
   if (communicator.rank() != 0) return nullptr;
   nlohmann::json ranks = nlohmann::json::array();

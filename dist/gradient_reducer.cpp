@@ -136,7 +136,8 @@ struct GradientReducer::State {
 
 namespace {
 
-// Tells the reducer that one leaf's gradient is complete. Holds the state weakly: leaves may outlive the reducer.
+// Tells the reducer that one leaf's gradient is complete. Holds the state weakly: leaves may outlive the
+// reducer.
 class LeafHook : public torch::autograd::PostAccumulateGradHook {
  public:
   explicit LeafHook(std::function<void()> ready) : ready_(std::move(ready)) {}
@@ -149,8 +150,8 @@ class LeafHook : public torch::autograd::PostAccumulateGradHook {
 }  // namespace
 
 GradientReducer::GradientReducer(Communicator& communicator, const std::vector<at::Tensor>& leaves,
-                                 const std::vector<std::int64_t>& offsets, at::Tensor flat_grad, std::int64_t end,
-                                 const ReducerOptions& options)
+                                 const std::vector<std::int64_t>& offsets, at::Tensor flat_grad,
+                                 std::int64_t end, const ReducerOptions& options)
     : state_(std::make_shared<State>(communicator, std::move(flat_grad), options)) {
   if (communicator.size() == 1) return;
   std::vector<Bucket>& buckets = state_->buckets;

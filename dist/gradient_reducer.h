@@ -11,13 +11,13 @@
 namespace relmpi {
 
 struct ReducerOptions {
-  std::int64_t bucket_bytes = 4 << 20;     // of fp32 gradients
-  at::ScalarType dtype = at::kFloat;       // what travels: fp32, bf16 or fp16
+  std::int64_t bucket_bytes = 4 << 20;  // of fp32 gradients
+  at::ScalarType dtype = at::kFloat;    // what travels: fp32, bf16 or fp16
 };
 
-// Sums gradients over ranks while the backward pass goes on. The flat gradient is cut into buckets at leaf borders, in
-// reverse order of use; a bucket leaves as soon as the last of its leaves has its gradient, on a thread of its own (MPI)
-// or a side stream (NCCL). Every rank sends the buckets in the same order.
+// Sums gradients over ranks while the backward pass goes on. The flat gradient is cut into buckets at leaf
+// borders, in reverse order of use; a bucket leaves as soon as the last of its leaves has its gradient, on a
+// thread of its own (MPI) or a side stream (NCCL). Every rank sends the buckets in the same order.
 class GradientReducer {
  public:
   // `leaves` lie in `flat_grad` (fp32) at `offsets`, in order of first use; only [0, end) is reduced.
@@ -28,11 +28,11 @@ class GradientReducer {
 
   // Before the last backward pass of a step: from here on a finished bucket leaves.
   void arm();
-  // After it: sends what is left (leaves that this rank's rows did not use), waits until all sums are there. Also right
-  // where nothing was armed: then everything is sent here.
+  // After it: sends what is left (leaves that this rank's rows did not use), waits until all sums are there.
+  // Also right where nothing was armed: then everything is sent here.
   void finish();
 
-  double seconds_waited() const;     // in finish(), all steps
+  double seconds_waited() const;       // in finish(), all steps
   std::int64_t bytes_reduced() const;  // sent by this rank, all steps
 
  private:

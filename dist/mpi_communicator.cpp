@@ -30,7 +30,8 @@ void sum_low_precision(void* in, void* in_out, int* count, MPI_Datatype*) {
 
 class MpiCommunicator : public Communicator {
  public:
-  MpiCommunicator(const CommunicatorOptions& options, const Launch& launch) : timeout_(options.timeout_seconds) {
+  MpiCommunicator(const CommunicatorOptions& options, const Launch& launch)
+      : timeout_(options.timeout_seconds) {
     int provided = 0;
     if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS)
       throw RuntimeError("MPI_Init_thread failed");
@@ -40,10 +41,11 @@ class MpiCommunicator : public Communicator {
     if (provided < MPI_THREAD_MULTIPLE)
       throw RuntimeError("this MPI gives thread level {}, but MPI_THREAD_MULTIPLE is needed", provided);
     if (size_ == 1 && launch.launcher == "srun" && launch.slurm_tasks > 1)
-      throw InputError("SLURM_NTASKS is {}, but MPI sees one rank: srun started the tasks without a process management "
-                       "interface. Start with `srun --mpi=pmix` (see `srun --mpi=list`), or use mpirun in the batch "
-                       "script",
-                       launch.slurm_tasks);
+      throw InputError(
+          "SLURM_NTASKS is {}, but MPI sees one rank: srun started the tasks without a process management "
+          "interface. Start with `srun --mpi=pmix` (see `srun --mpi=list`), or use mpirun in the batch "
+          "script",
+          launch.slurm_tasks);
     MPI_Comm node = MPI_COMM_NULL;
     call(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node),
          "MPI_Comm_split_type");
@@ -75,7 +77,9 @@ class MpiCommunicator : public Communicator {
     reduce(data, count, type, tensors_);
   }
 
-  void all_reduce_host(void* data, std::int64_t count, ReduceType type) override { reduce(data, count, type, host_); }
+  void all_reduce_host(void* data, std::int64_t count, ReduceType type) override {
+    reduce(data, count, type, host_);
+  }
 
   std::string broadcast_bytes(std::string bytes) override {
     std::int64_t size = static_cast<std::int64_t>(bytes.size());
@@ -133,7 +137,8 @@ class MpiCommunicator : public Communicator {
     std::array<char, MPI_MAX_ERROR_STRING> text{};
     int length = 0;
     MPI_Error_string(result, text.data(), &length);
-    throw RuntimeError("rank {}: {} failed: {}", rank_, name, std::string(text.data(), static_cast<std::size_t>(length)));
+    throw RuntimeError("rank {}: {} failed: {}", rank_, name,
+                       std::string(text.data(), static_cast<std::size_t>(length)));
   }
 
   // Starts a non-blocking operation and polls it, so that a peer that never comes is noticed.
@@ -146,15 +151,17 @@ class MpiCommunicator : public Communicator {
       int done = 0;
       call(MPI_Test(&request, &done, MPI_STATUS_IGNORE), name);
       if (done) return;
-      // Every poll moves a few pieces of a message along, so polling must go on; yet this rank's own arithmetic and, with
-      // more ranks than cores, its peers need the core. A peer that is long in coming is waited for asleep.
+      // Every poll moves a few pieces of a message along, so polling must go on; yet this rank's own
+      // arithmetic and, with more ranks than cores, its peers need the core. A peer that is long in coming is
+      // waited for asleep.
       std::this_thread::yield();
       if (polls % 256 != 0) continue;
       const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
       if (seconds > timeout_)
-        throw RuntimeError("rank {}: {} did not finish in {} s: another rank has stopped or does something else. Look at "
-                           "the other ranks' last lines; --collective-timeout sets the limit",
-                           rank_, name, timeout_);
+        throw RuntimeError(
+            "rank {}: {} did not finish in {} s: another rank has stopped or does something else. Look at "
+            "the other ranks' last lines; --collective-timeout sets the limit",
+            rank_, name, timeout_);
       if (seconds > kImpatience) std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
   }
@@ -194,7 +201,8 @@ class MpiCommunicator : public Communicator {
 
 }  // namespace
 
-std::unique_ptr<Communicator> make_mpi_communicator(const CommunicatorOptions& options, const Launch& launch) {
+std::unique_ptr<Communicator> make_mpi_communicator(const CommunicatorOptions& options,
+                                                    const Launch& launch) {
   return std::make_unique<MpiCommunicator>(options, launch);
 }
 

@@ -15,7 +15,9 @@ namespace {
 class NcclCommunicator : public Communicator {
  public:
   NcclCommunicator(std::unique_ptr<Communicator> host, int device_index, const CommunicatorOptions& options)
-      : host_(std::move(host)), device_(static_cast<c10::DeviceIndex>(device_index)), timeout_(options.timeout_seconds) {
+      : host_(std::move(host)),
+        device_(static_cast<c10::DeviceIndex>(device_index)),
+        timeout_(options.timeout_seconds) {
     const c10::cuda::CUDAGuard guard(device_);
     ncclUniqueId id;
     std::string bytes(sizeof(id), '\0');
@@ -27,7 +29,8 @@ class NcclCommunicator : public Communicator {
     std::memcpy(&id, bytes.data(), sizeof(id));
     ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
     config.blocking = 0;  // so that a peer that never comes is noticed
-    settle(ncclCommInitRankConfig(&comm_, host_->size(), id, host_->rank(), &config), "ncclCommInitRankConfig");
+    settle(ncclCommInitRankConfig(&comm_, host_->size(), id, host_->rank(), &config),
+           "ncclCommInitRankConfig");
   }
 
   ~NcclCommunicator() override {
@@ -51,7 +54,9 @@ class NcclCommunicator : public Communicator {
     host_->all_reduce_host(data, count, type);
   }
   std::string broadcast_bytes(std::string bytes) override { return host_->broadcast_bytes(std::move(bytes)); }
-  std::vector<std::string> gather_bytes(const std::string& bytes) override { return host_->gather_bytes(bytes); }
+  std::vector<std::string> gather_bytes(const std::string& bytes) override {
+    return host_->gather_bytes(bytes);
+  }
   void barrier() override { host_->barrier(); }
   void abort(int code) override { host_->abort(code); }
 
@@ -85,8 +90,9 @@ class NcclCommunicator : public Communicator {
     for (ncclResult_t state = result; state == ncclInProgress;) {
       call(ncclCommGetAsyncError(comm_, &state), name);
       if (std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() > timeout_)
-        throw RuntimeError("rank {}: {} did not finish in {} s: another rank has stopped or does something else",
-                           host_->rank(), name, timeout_);
+        throw RuntimeError(
+            "rank {}: {} did not finish in {} s: another rank has stopped or does something else",
+            host_->rank(), name, timeout_);
       if (state == ncclInProgress) std::this_thread::sleep_for(std::chrono::microseconds(20));
     }
   }

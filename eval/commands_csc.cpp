@@ -57,8 +57,8 @@ int run_csc(const CscOptions& options, std::unique_ptr<Communicator>& communicat
       evaluate(corrector, dataset, session.model.config.thresholds, *communicator, options.evaluate);
   if (communicator->rank() != 0) return 0;
   if (result.too_long > 0)
-    spdlog::warn("{} sentences are longer than the model takes ({} characters) and stay as they are", result.too_long,
-                 session.model.config.max_characters());
+    spdlog::warn("{} sentences are longer than the model takes ({} characters) and stay as they are",
+                 result.too_long, session.model.config.max_characters());
   const auto document = document_of(result);
   if (!options.out.empty()) {
     write_rows(options.out, result.rows);
@@ -78,15 +78,19 @@ int run_csc(const CscOptions& options, std::unique_ptr<Communicator>& communicat
 void add_csc_command(CLI::App& app, std::function<int()>& body, std::unique_ptr<Communicator>& communicator) {
   auto options = std::make_shared<CscOptions>();
   options->evaluate.progress = true;
-  CLI::App* sub = app.add_subcommand("csc", "corrects the sentences of a data set and scores them (also under mpirun)");
+  CLI::App* sub =
+      app.add_subcommand("csc", "corrects the sentences of a data set and scores them (also under mpirun)");
   options->session.add_to(*sub);
   sub->add_option("--data", options->data, "folder of shards")->required();
   sub->add_option("--out", options->out, "folder for csc.json, rows.jsonl, sents.tp, .fp, .fn and .wp");
-  sub->add_option("--passes", options->evaluate.passes, "passes; each reads the text that the one before wrote")
+  sub->add_option("--passes", options->evaluate.passes,
+                  "passes; each reads the text that the one before wrote")
       ->capture_default_str();
-  sub->add_flag("--tune-thresholds", options->evaluate.tune, "choose detect threshold and margin on this very data, for the highest F1");
+  sub->add_flag("--tune-thresholds", options->evaluate.tune,
+                "choose detect threshold and margin on this very data, for the highest F1");
   sub->add_option("--batch", options->evaluate.batch, "sentences that run together")->capture_default_str();
-  sub->add_option("--limit", options->evaluate.limit, "only the first sentences; 0 = all")->capture_default_str();
+  sub->add_option("--limit", options->evaluate.limit, "only the first sentences; 0 = all")
+      ->capture_default_str();
   sub->add_flag("--json", options->json, "print one JSON document");
   sub->callback([options, &body, &communicator] {
     body = [options, &communicator] { return run_csc(*options, communicator); };

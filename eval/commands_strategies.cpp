@@ -16,17 +16,17 @@ struct Options {
 };
 
 void print_table(const nlohmann::ordered_json& document) {
-  fmt::print("{:<16} {:>9} {:>17} {:>7} {:>11} {:>9} {:>7} {:>9}\n", "policy", "accuracy", "95 % interval", "F1",
-             "tokens/item", "ms/item", "passes", "retrieves");
+  fmt::print("{:<16} {:>9} {:>17} {:>7} {:>11} {:>9} {:>7} {:>9}\n", "policy", "accuracy", "95 % interval",
+             "F1", "tokens/item", "ms/item", "passes", "retrieves");
   for (const auto& p : document["policies"])
-    fmt::print("{:<16} {:>8.1f}% {:>17} {:>7.1f} {:>11.1f} {:>9.2f} {:>7.2f} {:>9.2f}\n", p["name"].get<std::string>(),
-               100 * p["accuracy"].get<double>(),
+    fmt::print("{:<16} {:>8.1f}% {:>17} {:>7.1f} {:>11.1f} {:>9.2f} {:>7.2f} {:>9.2f}\n",
+               p["name"].get<std::string>(), 100 * p["accuracy"].get<double>(),
                fmt::format("{:.1f} to {:.1f}", 100 * p["accuracy_ci"][0].get<double>(),
                            100 * p["accuracy_ci"][1].get<double>()),
                100 * p["f1"].get<double>(), p["cost_tokens"].get<double>(), p["cost_ms"].get<double>(),
                p["iterations"].get<double>(), p["retrievals"].get<double>());
-  fmt::print("\n{:<34} {:>12} {:>17} {:>10} {:>10}\n", "comparison", "difference", "95 % interval", "p (Holm)",
-             "cost ratio");
+  fmt::print("\n{:<34} {:>12} {:>17} {:>10} {:>10}\n", "comparison", "difference", "95 % interval",
+             "p (Holm)", "cost ratio");
   for (const auto& c : document["comparisons"])
     fmt::print("{:<34} {:>11.1f}% {:>17} {:>10.4f} {:>10}\n",
                c["a"].get<std::string>() + " - " + c["b"].get<std::string>(),
@@ -67,7 +67,8 @@ int run(const Options& options, std::unique_ptr<Communicator>& communicator) {
 
 }  // namespace
 
-void add_strategies_command(CLI::App& app, std::function<int()>& body, std::unique_ptr<Communicator>& communicator) {
+void add_strategies_command(CLI::App& app, std::function<int()>& body,
+                            std::unique_ptr<Communicator>& communicator) {
   auto o = std::make_shared<Options>();
   CLI::App* sub = app.add_subcommand(
       "strategies", "compares ways to spend passes: an MDP policy, fixed-k and others (also under mpirun)");
@@ -75,21 +76,26 @@ void add_strategies_command(CLI::App& app, std::function<int()>& body, std::uniq
   StrategyOptions& s = o->strategies;
   sub->add_option("--environment", o->environment, "csc")->capture_default_str();
   sub->add_option("--data", o->data, "folder of shards to report on")->required();
-  sub->add_option("--calibration", o->calibration, "folder of shards to fit on; must share no sentence with --data")
+  sub->add_option("--calibration", o->calibration,
+                  "folder of shards to fit on; must share no sentence with --data")
       ->required();
-  sub->add_option("--policies", s.policies,
-                  "of mdp, fixed-k (all k), fixed-3, always-retrieve, always-reason, random, threshold, oracle")
+  sub->add_option(
+         "--policies", s.policies,
+         "of mdp, fixed-k (all k), fixed-3, always-retrieve, always-reason, random, threshold, oracle")
       ->delimiter(',')
       ->capture_default_str();
-  sub->add_option("--max-k", s.max_k, "largest k; no policy runs more than max-k + 1 passes")->capture_default_str();
-  sub->add_option("--mu", s.progress.mu, "price of one pass of mean cost, in accuracy")->capture_default_str();
+  sub->add_option("--max-k", s.max_k, "largest k; no policy runs more than max-k + 1 passes")
+      ->capture_default_str();
+  sub->add_option("--mu", s.progress.mu, "price of one pass of mean cost, in accuracy")
+      ->capture_default_str();
   sub->add_option("--gamma", s.progress.gamma, "discount of what follows a pass")->capture_default_str();
   sub->add_option("--grid", s.progress.grid, "grid points of U")->capture_default_str();
   sub->add_option("--bandwidth", s.progress.bandwidth, "of the kernel regression of transitions over U")
       ->capture_default_str();
   sub->add_option("--calibration-depth", s.calibration_depth, "passes tried in every order on --calibration")
       ->capture_default_str();
-  sub->add_option("--oracle-depth", s.oracle_depth, "passes the oracle may choose among")->capture_default_str();
+  sub->add_option("--oracle-depth", s.oracle_depth, "passes the oracle may choose among")
+      ->capture_default_str();
   sub->add_option("--batch", s.group, "sentences that run together")->capture_default_str();
   sub->add_option("--limit", s.limit, "only the first items; 0 = all")->capture_default_str();
   sub->add_option("--seed", s.seed, "of the random policy")->capture_default_str();

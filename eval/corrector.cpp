@@ -23,8 +23,10 @@ Rows as_rows(const std::vector<SentenceIds>& sentences, const std::vector<Senten
   rows.source.assign(sentences.size() * width, 0);
   rows.target.assign(sentences.size() * width, 0);
   for (std::size_t b = 0; b < sentences.size(); ++b) {
-    std::copy(sentences[b].begin(), sentences[b].end(), rows.source.begin() + static_cast<std::ptrdiff_t>(b * width));
-    std::copy(targets[b].begin(), targets[b].end(), rows.target.begin() + static_cast<std::ptrdiff_t>(b * width));
+    std::copy(sentences[b].begin(), sentences[b].end(),
+              rows.source.begin() + static_cast<std::ptrdiff_t>(b * width));
+    std::copy(targets[b].begin(), targets[b].end(),
+              rows.target.begin() + static_cast<std::ptrdiff_t>(b * width));
     rows.lengths.push_back(static_cast<std::int32_t>(sentences[b].size()));
     rows.sentences.push_back(static_cast<std::int64_t>(b));
   }
@@ -40,7 +42,8 @@ Rows as_rows(const std::vector<SentenceIds>& sentences, const std::vector<Senten
 std::vector<Proposal> as_proposals(const std::vector<SentenceIds>& sentences, const Predictions& p,
                                    const Vocabulary& vocabulary) {
   const at::Tensor best = p.best.to(at::kCPU).contiguous();
-  const at::Tensor numbers = at::stack({p.best_log_p, p.source_log_p, p.d, p.alpha}).to(at::kCPU).contiguous();
+  const at::Tensor numbers =
+      at::stack({p.best_log_p, p.source_log_p, p.d, p.alpha}).to(at::kCPU).contiguous();
   const std::int64_t n = best.size(0);
   const std::int64_t* ids = best.const_data_ptr<std::int64_t>();
   const float* best_log_p = numbers.const_data_ptr<float>();
@@ -104,7 +107,8 @@ std::vector<Proposal> Corrector::propose(const std::vector<SentenceIds>& sentenc
   LossCounts part;
   const Inputs inputs = builder_.build(rows.batch, {}, predictor_.device(), &part);
   LossSums losses;
-  auto proposals = as_proposals(sentences, predictor_.predict(inputs, LossOptions{}, losses), *model().vocabulary);
+  auto proposals =
+      as_proposals(sentences, predictor_.predict(inputs, LossOptions{}, losses), *model().vocabulary);
   sums += losses.stacked().to(at::kCPU, at::kDouble);
   counts += part;
   return proposals;

@@ -20,20 +20,21 @@ struct Change {
 
 // What one pass says of one sentence.
 struct Proposal {
-  std::vector<Change> changes;       // by position
-  std::vector<float> source_log_p;   // (n) log p of each character as it is
-  std::vector<float> best_log_p;     // (n) log p of each character's best answer
+  std::vector<Change> changes;      // by position
+  std::vector<float> source_log_p;  // (n) log p of each character as it is
+  std::vector<float> best_log_p;    // (n) log p of each character's best answer
 };
 
 bool accepts(const DecisionThresholds& thresholds, const Change& change);
 
-// The sentence with the accepted changes made. `log_confidence`, where given, receives the sum over characters of
-// log p(character as decided).
+// The sentence with the accepted changes made. `log_confidence`, where given, receives the sum over
+// characters of log p(character as decided).
 SentenceIds decide(const SentenceIds& source, const Proposal& proposal, const DecisionThresholds& thresholds,
                    double* log_confidence = nullptr);
 
-// Runs passes of a model over lists of sentences. The result for a sentence is a function of the list it is in, not of
-// the rank that runs it, so callers that need equal bytes at any number of ranks keep their lists fixed.
+// Runs passes of a model over lists of sentences. The result for a sentence is a function of the list it is
+// in, not of the rank that runs it, so callers that need equal bytes at any number of ranks keep their lists
+// fixed.
 class Corrector {
  public:
   explicit Corrector(const Predictor& predictor);
@@ -41,8 +42,9 @@ class Corrector {
   // One pass over all sentences as one batch. None may be empty or longer than the model takes.
   std::vector<Proposal> propose(const std::vector<SentenceIds>& sentences, Gating gating) const;
   // The same with the losses against `targets`: adds (4) sums and counts.
-  std::vector<Proposal> propose(const std::vector<SentenceIds>& sentences, const std::vector<SentenceIds>& targets,
-                                at::Tensor& sums, LossCounts& counts) const;
+  std::vector<Proposal> propose(const std::vector<SentenceIds>& sentences,
+                                const std::vector<SentenceIds>& targets, at::Tensor& sums,
+                                LossCounts& counts) const;
 
   bool fits(const SentenceIds& sentence) const;
   std::int64_t forward_tokens(const SentenceIds& sentence) const;  // slots of one pass: 2n + 2P

@@ -52,10 +52,10 @@ void unpack(const std::string& bytes, std::vector<std::vector<Change>>& changes,
   }
 }
 
-// Further passes over one batch; what is left of the changes afterwards is what all passes together made, already
-// decided.
-void refine(const Corrector& corrector, const std::vector<SentenceIds>& source, const DecisionThresholds& thresholds,
-            int passes, std::vector<Proposal>& proposals) {
+// Further passes over one batch; what is left of the changes afterwards is what all passes together made,
+// already decided.
+void refine(const Corrector& corrector, const std::vector<SentenceIds>& source,
+            const DecisionThresholds& thresholds, int passes, std::vector<Proposal>& proposals) {
   std::vector<SentenceIds> text;
   for (std::size_t b = 0; b < source.size(); ++b) text.push_back(decide(source[b], proposals[b], thresholds));
   for (int pass = 1; pass < passes; ++pass) {
@@ -80,8 +80,9 @@ struct LocalResult {
   LossCounts counts;
 };
 
-LocalResult run_batches(const Corrector& corrector, const SentencePairs& pairs, const DecisionThresholds& thresholds,
-                        const Communicator& communicator, const EvaluateOptions& options) {
+LocalResult run_batches(const Corrector& corrector, const SentencePairs& pairs,
+                        const DecisionThresholds& thresholds, const Communicator& communicator,
+                        const EvaluateOptions& options) {
   const auto batches = length_groups(corrector, pairs, options.batch);
   LocalResult local;
   Progress progress("evaluating", static_cast<std::int64_t>(batches.size()),
@@ -96,7 +97,8 @@ LocalResult run_batches(const Corrector& corrector, const SentencePairs& pairs, 
     auto proposals = options.losses ? corrector.propose(source, target, local.sums, local.counts)
                                     : corrector.propose(source, Gating::kModel);
     if (options.passes > 1) refine(corrector, source, thresholds, options.passes, proposals);
-    for (std::size_t row = 0; row < source.size(); ++row) local.packer.add(batches[b][row], proposals[row].changes);
+    for (std::size_t row = 0; row < source.size(); ++row)
+      local.packer.add(batches[b][row], proposals[row].changes);
     progress.update(static_cast<std::int64_t>(b) + 1);
   }
   return local;
@@ -120,7 +122,8 @@ std::u32string apply(const std::u32string& text, const std::vector<Change>& chan
                      const DecisionThresholds& thresholds, const Vocabulary& vocabulary) {
   std::u32string out = text;
   for (const Change& change : changes)
-    if (accepts(thresholds, change)) out[static_cast<std::size_t>(change.position)] = vocabulary.character(change.id);
+    if (accepts(thresholds, change))
+      out[static_cast<std::size_t>(change.position)] = vocabulary.character(change.id);
   return out;
 }
 
@@ -129,7 +132,8 @@ std::u32string apply(const std::u32string& text, const std::vector<Change>& chan
 void EvaluateOptions::validate() const {
   if (passes < 1 || passes > 100) throw InputError("--passes is {}, but must be 1 to 100", passes);
   if (batch < 1) throw InputError("--batch is {}, but must be at least 1", batch);
-  if (tune && passes > 1) throw InputError("thresholds are tuned on one pass: use --tune-thresholds without --passes {}", passes);
+  if (tune && passes > 1)
+    throw InputError("thresholds are tuned on one pass: use --tune-thresholds without --passes {}", passes);
 }
 
 Evaluation evaluate(const Corrector& corrector, const Dataset& dataset, const DecisionThresholds& thresholds,
@@ -154,8 +158,8 @@ Evaluation evaluate(const Corrector& corrector, const Dataset& dataset, const De
     if (options.tune) out.thresholds = tune_thresholds(pairs.source, pairs.target, changes, thresholds);
     for (std::int64_t i = 0; i < count; ++i) {
       TextPair text = dataset.text(i);
-      std::u32string prediction =
-          apply(text.source, changes[static_cast<std::size_t>(i)], out.thresholds, *corrector.model().vocabulary);
+      std::u32string prediction = apply(text.source, changes[static_cast<std::size_t>(i)], out.thresholds,
+                                        *corrector.model().vocabulary);
       out.metrics.add(text.source, text.target, prediction);
       out.rows.push_back({i, std::move(text.source), std::move(text.target), std::move(prediction)});
     }

@@ -27,7 +27,9 @@ class Chooser {
       case Kind::kMdp:
         return progress_.best_action(u);
       case Kind::kFixed:
-        return steps < policy_.k ? Action::kRetrieve : steps == policy_.k ? Action::kReason : Action::kTerminate;
+        return steps < policy_.k    ? Action::kRetrieve
+               : steps == policy_.k ? Action::kReason
+                                    : Action::kTerminate;
       case Kind::kAlwaysRetrieve:
         return Action::kRetrieve;
       case Kind::kAlwaysReason:
@@ -75,7 +77,8 @@ std::vector<Trajectory> start(const PolicySpec& policy, const CorrectionStates& 
 }
 
 // For each item the cheapest sequence of at most `depth` passes that ends right; no pass where none does.
-std::vector<Trajectory> run_oracle(const PolicySpec& policy, CorrectionStates& states, const ProgressModel& progress,
+std::vector<Trajectory> run_oracle(const PolicySpec& policy, CorrectionStates& states,
+                                   const ProgressModel& progress,
                                    const std::vector<std::int64_t>& item_numbers, int depth) {
   std::vector<Trajectory> all = start(policy, states, item_numbers);
   std::vector<Trajectory> level = all;
@@ -121,21 +124,25 @@ std::vector<PolicySpec> parse_policies(const std::vector<std::string>& names, in
     }
     const std::string digits = name.starts_with("fixed-") ? name.substr(6) : "";
     if (digits.empty() || digits.size() > 2 || digits.find_first_not_of("0123456789") != std::string::npos)
-      throw InputError("--policies: '{}' is unknown; choose among mdp, fixed-k, fixed-0 .. fixed-{}, always-retrieve, "
-                       "always-reason, random, threshold, oracle",
-                       name, max_k);
+      throw InputError(
+          "--policies: '{}' is unknown; choose among mdp, fixed-k, fixed-0 .. fixed-{}, always-retrieve, "
+          "always-reason, random, threshold, oracle",
+          name, max_k);
     fixed(std::stoi(digits));
   }
   for (std::size_t i = 0; i < policies.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
-      if (policies[i].name == policies[j].name) throw InputError("--policies names {} twice", policies[i].name);
+      if (policies[i].name == policies[j].name)
+        throw InputError("--policies names {} twice", policies[i].name);
   if (policies.empty()) throw InputError("--policies is empty");
   return policies;
 }
 
-std::vector<Trajectory> run_policy(const PolicySpec& policy, CorrectionStates& states, const ProgressModel& progress,
+std::vector<Trajectory> run_policy(const PolicySpec& policy, CorrectionStates& states,
+                                   const ProgressModel& progress,
                                    const std::vector<std::int64_t>& item_numbers, const PolicyRun& run) {
-  if (policy.kind == Kind::kOracle) return run_oracle(policy, states, progress, item_numbers, run.oracle_depth);
+  if (policy.kind == Kind::kOracle)
+    return run_oracle(policy, states, progress, item_numbers, run.oracle_depth);
   std::vector<Trajectory> all = start(policy, states, item_numbers);
   std::vector<Chooser> choosers;
   for (const std::int64_t item : item_numbers) choosers.emplace_back(policy, progress, run, item);
@@ -167,8 +174,8 @@ struct Totals {
   double items = 0, right = 0, steps = 0, retrievals = 0;
 };
 
-Totals total_of(const PolicySpec& policy, std::vector<CorrectionStates>& groups, const ProgressModel& progress,
-                const PolicyRun& run) {
+Totals total_of(const PolicySpec& policy, std::vector<CorrectionStates>& groups,
+                const ProgressModel& progress, const PolicyRun& run) {
   Totals totals;
   for (CorrectionStates& group : groups) {
     std::vector<std::int64_t> numbers(static_cast<std::size_t>(group.items()));

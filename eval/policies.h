@@ -33,13 +33,14 @@ struct Trajectory {
   std::int64_t final_state = 0;
 };
 
-// Parses "mdp", "fixed-k" (all k up to max_k), "fixed-3", "always-retrieve", "always-reason", "random", "threshold" and
-// "oracle". Throws InputError for another name.
+// Parses "mdp", "fixed-k" (all k up to max_k), "fixed-3", "always-retrieve", "always-reason", "random",
+// "threshold" and "oracle". Throws InputError for another name.
 std::vector<PolicySpec> parse_policies(const std::vector<std::string>& names, int max_k);
 
 // Runs a policy over all items of a group in lockstep. Random choices depend on (seed, item number) alone;
 // `item_numbers` are those of the whole data set.
-std::vector<Trajectory> run_policy(const PolicySpec& policy, CorrectionStates& states, const ProgressModel& progress,
+std::vector<Trajectory> run_policy(const PolicySpec& policy, CorrectionStates& states,
+                                   const ProgressModel& progress,
                                    const std::vector<std::int64_t>& item_numbers, const PolicyRun& run);
 
 // Fits what `random` and `threshold` need on groups of the calibration split.

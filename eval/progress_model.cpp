@@ -92,12 +92,13 @@ ProgressModel::ProgressModel(const std::vector<ObservedStep>& steps, const Progr
 }
 
 double ProgressModel::u(Action led_here, double confidence) const {
-  const double u = led_here == Action::kTerminate ? prior_ : calibrators_[slot(led_here)].apply(rounded(confidence));
+  const double u =
+      led_here == Action::kTerminate ? prior_ : calibrators_[slot(led_here)].apply(rounded(confidence));
   return std::round(u * 1e6) / 1e6;
 }
 
-// Nadaraya-Watson: the distribution of U after a step from u is that of the observed steps, weighted by a Gaussian in
-// their distance from u.
+// Nadaraya-Watson: the distribution of U after a step from u is that of the observed steps, weighted by a
+// Gaussian in their distance from u.
 Kernel ProgressModel::fit_kernel(const std::vector<ObservedStep>& steps, Action action,
                                  const ProgressOptions& options) const {
   const auto points = static_cast<std::size_t>(options.grid);
@@ -117,8 +118,8 @@ Kernel ProgressModel::fit_kernel(const std::vector<ObservedStep>& steps, Action 
     double total = 0;
     for (std::size_t i = 0; i < points; ++i) {
       if (mass[i] == 0) continue;
-      const double distance =
-          (static_cast<double>(i) - static_cast<double>(j)) / static_cast<double>(points - 1) / options.bandwidth;
+      const double distance = (static_cast<double>(i) - static_cast<double>(j)) /
+                              static_cast<double>(points - 1) / options.bandwidth;
       const double weight = std::max(1e-12, std::exp(-0.5 * distance * distance));
       for (std::size_t k = 0; k < points; ++k) row[k] += weight * from[i][k];
       total += weight * mass[i];

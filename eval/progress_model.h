@@ -30,9 +30,9 @@ struct ProgressOptions {
   double gamma = 1.0;
 };
 
-// U, the calibrated probability that a text is right now, and the decision process over it; both fitted on steps of the
-// calibration split. Before any pass U is the share of texts that are right; after one it is an isotonic function of
-// what that pass said of its own output, one function for each action.
+// U, the calibrated probability that a text is right now, and the decision process over it; both fitted on
+// steps of the calibration split. Before any pass U is the share of texts that are right; after one it is an
+// isotonic function of what that pass said of its own output, one function for each action.
 class ProgressModel {
  public:
   // Throws InputError for no steps.
@@ -46,7 +46,8 @@ class ProgressModel {
   Action best_action(double u) const;
 
  private:
-  Kernel fit_kernel(const std::vector<ObservedStep>& steps, Action action, const ProgressOptions& options) const;
+  Kernel fit_kernel(const std::vector<ObservedStep>& steps, Action action,
+                    const ProgressOptions& options) const;
 
   double prior_ = 0;
   std::vector<Calibrator> calibrators_;  // reason, retrieve

@@ -18,7 +18,8 @@ void SessionOptions::add_to(CLI::App& command) {
                      "and log p(change) - log p(character as it is) >= this; default: the model's");
   command.add_option("--precision", precision, "fp32, bf16 or fp16")->capture_default_str();
   command.add_option("--device", device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-  command.add_option("--threads", threads, "CPU threads of a rank; 0 = its share of the cores")->capture_default_str();
+  command.add_option("--threads", threads, "CPU threads of a rank; 0 = its share of the cores")
+      ->capture_default_str();
   command.add_option("--collective-timeout", timeout, "seconds before a collective that hangs ends the job")
       ->capture_default_str();
 }

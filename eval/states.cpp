@@ -33,7 +33,8 @@ std::vector<std::int64_t> CorrectionStates::step(const std::vector<std::int64_t>
     const auto begin = std::chrono::steady_clock::now();
     const Gating gating = action == Action::kRetrieve ? Gating::kModel : Gating::kLanguageModelOnly;
     const auto proposals = corrector_.propose(texts, gating);
-    const double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+    const double ms =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
     for (std::size_t k = 0; k < missing.size(); ++k) {
       State next;
       next.item = state(missing[k]).item;

@@ -21,9 +21,10 @@ void demand_disjoint(const SentencePairs& calibration, const SentencePairs& repo
   std::int64_t shared = 0;
   for (const SentenceIds& target : reported.target) shared += seen.contains(target);
   if (shared > 0)
-    throw InputError("{} of {} sentences of --data are in --calibration too: what is fitted would be reported on itself. "
-                     "Give two disjoint splits (relmpi-data shard --split)",
-                     shared, reported.target.size());
+    throw InputError(
+        "{} of {} sentences of --data are in --calibration too: what is fitted would be reported on itself. "
+        "Give two disjoint splits (relmpi-data shard --split)",
+        shared, reported.target.size());
 }
 
 CorrectionStates states_of(const Corrector& corrector, const DecisionThresholds& thresholds,
@@ -37,10 +38,13 @@ CorrectionStates states_of(const Corrector& corrector, const DecisionThresholds&
 }
 
 // Steps of all groups in the order of the groups, the same on every rank.
-std::vector<ObservedStep> gather_steps(const std::vector<std::pair<std::size_t, std::vector<ObservedStep>>>& mine,
-                                       std::size_t groups, Communicator& communicator) {
+std::vector<ObservedStep> gather_steps(
+    const std::vector<std::pair<std::size_t, std::vector<ObservedStep>>>& mine, std::size_t groups,
+    Communicator& communicator) {
   std::string bytes;
-  const auto put = [&](const void* data, std::size_t size) { bytes.append(static_cast<const char*>(data), size); };
+  const auto put = [&](const void* data, std::size_t size) {
+    bytes.append(static_cast<const char*>(data), size);
+  };
   for (const auto& [group, steps] : mine) {
     const std::uint64_t head[2] = {group, steps.size()};
     put(head, sizeof(head));
@@ -69,6 +73,15 @@ std::vector<ObservedStep> gather_steps(const std::vector<std::pair<std::size_t, 
 struct LocalRows {
   std::vector<ordered_json> rows;
   std::vector<OutcomeCounts> outcomes;  // by policy
+  std::vector<double> u;                // after one retrieve, for the calibration of U on the items reported
+  std::vector<int> right;
+};
+
+struct GatheredRows {
+  std::vector<ItemRow> rows;
+  std::vector<OutcomeCounts> outcomes;
+  std::vector<double> u;
+  std::vector<int> right;
 };
 
 void add_rows(LocalRows& local, std::size_t policy, const std::vector<Trajectory>& trajectories,
@@ -76,8 +89,8 @@ void add_rows(LocalRows& local, std::size_t policy, const std::vector<Trajectory
   for (const Trajectory& t : trajectories) {
     const State& last = states.state(t.final_state);
     const auto as_text = [](const SentenceIds& ids) { return std::u32string(ids.begin(), ids.end()); };
-    local.outcomes[policy].add(correction_outcome(as_text(states.source(last.item)), as_text(states.target(last.item)),
-                                                  as_text(last.text)));
+    local.outcomes[policy].add(correction_outcome(as_text(states.source(last.item)),
+                                                  as_text(states.target(last.item)), as_text(last.text)));
     local.rows.push_back(to_json(t.row));
   }
 }
@@ -114,6 +127,88 @@ ordered_json header_of(const StrategyOptions& o, const ProgressModel& progress, 
             {"regret", summary.regret}}}};
 }
 
+// One rank's share of fitting: every pass seen in its groups of the calibration split.
+ProgressModel fit_progress(const Corrector& corrector, const SentencePairs& pairs,
+                           const std::vector<std::vector<std::int64_t>>& groups,
+                           const DecisionThresholds& thresholds, Communicator& communicator,
+                           const StrategyOptions& options) {
+  Progress bar("fitting", static_cast<std::int64_t>(groups.size()), communicator.rank() == 0);
+  std::vector<std::pair<std::size_t, std::vector<ObservedStep>>> observed;
+  for (auto g = static_cast<std::size_t>(communicator.rank()); g < groups.size();
+       g += static_cast<std::size_t>(communicator.size())) {
+    CorrectionStates states = states_of(corrector, thresholds, pairs, groups[g]);
+    observed.emplace_back(g, observe(states, options.calibration_depth));
+    bar.update(static_cast<std::int64_t>(g) + 1);
+  }
+  return {gather_steps(observed, groups.size(), communicator), options.progress};
+}
+
+// `random` and `threshold` look at the calibration split once more; every rank does it whole, so that all
+// agree.
+void fit_remaining(std::vector<PolicySpec>& policies, const Corrector& corrector, const SentencePairs& pairs,
+                   const std::vector<std::vector<std::int64_t>>& groups, const DecisionThresholds& thresholds,
+                   const ProgressModel& progress, const PolicyRun& run, double mu) {
+  const bool needed = std::any_of(policies.begin(), policies.end(), [](const PolicySpec& p) {
+    return p.kind == PolicySpec::Kind::kRandom || p.kind == PolicySpec::Kind::kThreshold;
+  });
+  if (!needed) return;
+  std::vector<CorrectionStates> states;
+  for (const auto& group : groups) states.push_back(states_of(corrector, thresholds, pairs, group));
+  fit_policies(policies, states, progress, run, mu);
+}
+
+// Every policy over every item of this rank's groups.
+LocalRows run_groups(const std::vector<PolicySpec>& policies, const Corrector& corrector,
+                     const SentencePairs& pairs, const std::vector<std::vector<std::int64_t>>& groups,
+                     const DecisionThresholds& thresholds, const ProgressModel& progress,
+                     const PolicyRun& run, const Communicator& communicator) {
+  LocalRows local;
+  local.outcomes.resize(policies.size());
+  Progress bar("strategies", static_cast<std::int64_t>(groups.size()), communicator.rank() == 0);
+  for (auto g = static_cast<std::size_t>(communicator.rank()); g < groups.size();
+       g += static_cast<std::size_t>(communicator.size())) {
+    CorrectionStates states = states_of(corrector, thresholds, pairs, groups[g]);
+    for (std::size_t p = 0; p < policies.size(); ++p)
+      add_rows(local, p, run_policy(policies[p], states, progress, groups[g], run), states);
+    std::vector<std::int64_t> roots;
+    for (std::int64_t i = 0; i < states.items(); ++i) roots.push_back(states.root(i));
+    for (const std::int64_t id : states.step(roots, Action::kRetrieve)) {
+      local.u.push_back(progress.u(states.state(id)));
+      local.right.push_back(states.state(id).correct);
+    }
+    bar.update(static_cast<std::int64_t>(g) + 1);
+  }
+  return local;
+}
+
+// Rows, U and outcomes of all ranks on rank 0, rows in the order of policies and items; the other ranks get
+// outcomes.
+GatheredRows gather_rows(LocalRows local, const std::vector<PolicySpec>& policies,
+                         Communicator& communicator) {
+  GatheredRows all;
+  for (const OutcomeCounts& counts : local.outcomes) {
+    std::int64_t sums[5] = {counts.tp, counts.fp, counts.fn, counts.wp, counts.tn};
+    communicator.all_reduce_host(sums, 5, ReduceType::kInt64);
+    all.outcomes.push_back({.tp = sums[0], .fp = sums[1], .fn = sums[2], .wp = sums[3], .tn = sums[4]});
+  }
+  const nlohmann::json mine{{"rows", local.rows}, {"u", local.u}, {"right", local.right}};
+  for (const std::string& part : communicator.gather_bytes(mine.dump())) {
+    const auto document = nlohmann::json::parse(part);
+    for (const auto& row : document["rows"]) all.rows.push_back(item_row_from_json(row));
+    for (const auto& u : document["u"]) all.u.push_back(u.get<double>());
+    for (const auto& right : document["right"]) all.right.push_back(right.get<int>());
+  }
+  const auto place = [&](const ItemRow& row) {
+    for (std::size_t p = 0; p < policies.size(); ++p)
+      if (policies[p].name == row.policy) return p;
+    RELMPI_CHECK(false, "a row of the unknown policy {}", row.policy);
+  };
+  std::sort(all.rows.begin(), all.rows.end(), [&](const ItemRow& a, const ItemRow& b) {
+    return std::pair(place(a), a.item) < std::pair(place(b), b.item);
+  });
+  return all;
+}
+
 }  // namespace
 
 void StrategyOptions::validate() const {
@@ -121,108 +216,57 @@ void StrategyOptions::validate() const {
     if (!holds) throw InputError("{} is {}, but must be {}", option, value, rule);
   };
   demand(max_k >= 0 && max_k <= 64, "--max-k", max_k, "0 to 64");
-  demand(calibration_depth >= 1 && calibration_depth <= 6, "--calibration-depth", calibration_depth, "1 to 6");
+  demand(calibration_depth >= 1 && calibration_depth <= 6, "--calibration-depth", calibration_depth,
+         "1 to 6");
   demand(oracle_depth >= 0 && oracle_depth <= 8, "--oracle-depth", oracle_depth, "0 to 8");
   demand(group >= 1, "--batch", static_cast<double>(group), "at least 1");
-  demand(progress.grid >= 2 && progress.grid <= 2001, "--grid", static_cast<double>(progress.grid), "2 to 2001");
+  demand(progress.grid >= 2 && progress.grid <= 2001, "--grid", static_cast<double>(progress.grid),
+         "2 to 2001");
   demand(progress.mu >= 0, "--mu", progress.mu, "at least 0");
   demand(progress.gamma > 0 && progress.gamma <= 1, "--gamma", progress.gamma, "in (0, 1]");
   demand(progress.bandwidth > 0, "--bandwidth", progress.bandwidth, "above 0");
 }
 
-ordered_json compare_strategies(const Corrector& corrector, const Dataset& calibration, const Dataset& dataset,
-                                const DecisionThresholds& thresholds, Communicator& communicator,
-                                const StrategyOptions& options) {
+ordered_json compare_strategies(const Corrector& corrector, const Dataset& calibration,
+                                const Dataset& dataset, const DecisionThresholds& thresholds,
+                                Communicator& communicator, const StrategyOptions& options) {
   options.validate();
   std::vector<PolicySpec> policies = parse_policies(options.policies, options.max_k);
-  const SentencePairs fitted = read_sentence_pairs(calibration, 0), reported = read_sentence_pairs(dataset, options.limit);
+  const SentencePairs fitted = read_sentence_pairs(calibration, 0);
+  const SentencePairs reported = read_sentence_pairs(dataset, options.limit);
   demand_disjoint(fitted, reported);
-  const auto rank = static_cast<std::size_t>(communicator.rank()), ranks = static_cast<std::size_t>(communicator.size());
-
   const auto fit_groups = length_groups(corrector, fitted, options.group);
-  const auto run_groups = length_groups(corrector, reported, options.group);
-  Progress bar("strategies", static_cast<std::int64_t>(fit_groups.size() + run_groups.size()), rank == 0);
-  std::vector<std::pair<std::size_t, std::vector<ObservedStep>>> observed;
-  for (std::size_t g = rank; g < fit_groups.size(); g += ranks) {
-    CorrectionStates states = states_of(corrector, thresholds, fitted, fit_groups[g]);
-    observed.emplace_back(g, observe(states, options.calibration_depth));
-    bar.update(static_cast<std::int64_t>(g));
-  }
-  const ProgressModel progress(gather_steps(observed, fit_groups.size(), communicator), options.progress);
-  const PolicyRun run{.max_steps = options.max_k + 1, .oracle_depth = options.oracle_depth, .seed = options.seed};
-  const bool fits_policies = std::any_of(policies.begin(), policies.end(), [](const PolicySpec& p) {
-    return p.kind == PolicySpec::Kind::kRandom || p.kind == PolicySpec::Kind::kThreshold;
-  });
-  if (fits_policies) {  // every rank fits on all groups, so that all agree
-    std::vector<CorrectionStates> groups;
-    for (const auto& group : fit_groups) groups.push_back(states_of(corrector, thresholds, fitted, group));
-    fit_policies(policies, groups, progress, run, options.progress.mu);
-  }
+  const auto groups = length_groups(corrector, reported, options.group);
+  const PolicyRun run{
+      .max_steps = options.max_k + 1, .oracle_depth = options.oracle_depth, .seed = options.seed};
 
-  LocalRows local;
-  local.outcomes.resize(policies.size());
-  std::vector<double> u;
-  std::vector<int> right;
-  for (std::size_t g = rank; g < run_groups.size(); g += ranks) {
-    CorrectionStates states = states_of(corrector, thresholds, reported, run_groups[g]);
-    for (std::size_t p = 0; p < policies.size(); ++p)
-      add_rows(local, p, run_policy(policies[p], states, progress, run_groups[g], run), states);
-    std::vector<std::int64_t> roots;
-    for (std::int64_t i = 0; i < states.items(); ++i) roots.push_back(states.root(i));
-    for (const std::int64_t id : states.step(roots, Action::kRetrieve)) {
-      u.push_back(progress.u(states.state(id)));
-      right.push_back(states.state(id).correct);
-    }
-    bar.update(static_cast<std::int64_t>(fit_groups.size() + g));
-  }
-  for (OutcomeCounts& counts : local.outcomes) {
-    std::int64_t all[5] = {counts.tp, counts.fp, counts.fn, counts.wp, counts.tn};
-    communicator.all_reduce_host(all, 5, ReduceType::kInt64);
-    counts = {.tp = all[0], .fp = all[1], .fn = all[2], .wp = all[3], .tn = all[4]};
-  }
-  const auto parts = communicator.gather_bytes(
-      nlohmann::json{{"rows", local.rows}, {"u", u}, {"right", right}}.dump());
-  bar.clear();
-  if (rank != 0) return nullptr;
+  const ProgressModel progress =
+      fit_progress(corrector, fitted, fit_groups, thresholds, communicator, options);
+  fit_remaining(policies, corrector, fitted, fit_groups, thresholds, progress, run, options.progress.mu);
+  GatheredRows all =
+      gather_rows(run_groups(policies, corrector, reported, groups, thresholds, progress, run, communicator),
+                  policies, communicator);
+  if (communicator.rank() != 0) return nullptr;
 
-  std::vector<ItemRow> rows;
-  u.clear();
-  right.clear();
-  for (const std::string& part : parts) {
-    const auto document = nlohmann::json::parse(part);
-    for (const auto& row : document["rows"]) rows.push_back(item_row_from_json(row));
-    const auto more_u = document["u"].get<std::vector<double>>();
-    const auto more_right = document["right"].get<std::vector<int>>();
-    u.insert(u.end(), more_u.begin(), more_u.end());
-    right.insert(right.end(), more_right.begin(), more_right.end());
-  }
-  const auto place = [&](const ItemRow& row) {
-    for (std::size_t p = 0; p < policies.size(); ++p)
-      if (policies[p].name == row.policy) return p;
-    RELMPI_CHECK(false, "a row of the unknown policy {}", row.policy);
-  };
-  std::sort(rows.begin(), rows.end(), [&](const ItemRow& a, const ItemRow& b) {
-    return std::pair(place(a), a.item) < std::pair(place(b), b.item);
-  });
   std::int64_t too_long = 0;
   for (const SentenceIds& ids : reported.source) too_long += !corrector.fits(ids);
-  RELMPI_CHECK(rows.size() == policies.size() * (reported.source.size() - static_cast<std::size_t>(too_long)),
-               "rows are missing: {} came", rows.size());
-
+  const std::size_t items = reported.source.size() - static_cast<std::size_t>(too_long);
+  RELMPI_CHECK(all.rows.size() == policies.size() * items, "{} rows came", all.rows.size());
   ordered_json document{{"header", header_of(options, progress, reported, calibration, dataset, too_long)}};
-  ordered_json row_list = ordered_json::array();
-  for (const ItemRow& row : rows) {
+  ordered_json rows = ordered_json::array();
+  for (const ItemRow& row : all.rows) {
     ordered_json one = to_json(row);
     one.erase("cost_ms");  // a measurement: rows hold what is the same at any number of ranks
-    row_list.push_back(std::move(one));
+    rows.push_back(std::move(one));
   }
-  document.update(comparison_report(std::move(rows)));
+  document.update(comparison_report(std::move(all.rows)));
   for (std::size_t p = 0; p < policies.size(); ++p) {
-    const OutcomeCounts& c = local.outcomes[p];
-    document["policies"][p].update({{"precision", c.precision()}, {"recall", c.recall()}, {"f1", c.f1()}, {"fpr", c.fpr()}});
+    const OutcomeCounts& c = all.outcomes[p];
+    document["policies"][p].update(
+        {{"precision", c.precision()}, {"recall", c.recall()}, {"f1", c.f1()}, {"fpr", c.fpr()}});
   }
-  document["calibration"] = calibration_of(u, right);
-  document["rows"] = std::move(row_list);
+  document["calibration"] = calibration_of(all.u, all.right);
+  document["rows"] = std::move(rows);
   return document;
 }
 

@@ -25,8 +25,10 @@ Counts count(const std::vector<SentenceIds>& source, const std::vector<SentenceI
 
 }  // namespace
 
-DecisionThresholds tune_thresholds(const std::vector<SentenceIds>& source, const std::vector<SentenceIds>& target,
-                                   const std::vector<std::vector<Change>>& changes, const DecisionThresholds& start) {
+DecisionThresholds tune_thresholds(const std::vector<SentenceIds>& source,
+                                   const std::vector<SentenceIds>& target,
+                                   const std::vector<std::vector<Change>>& changes,
+                                   const DecisionThresholds& start) {
   DecisionThresholds best = start;
   double best_f1 = -1;
   for (const double detect : {0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.0}) {

@@ -24,8 +24,8 @@ constexpr std::int64_t kColumns = 64;
 
 // out[n, k] = h[n] . E[c[n, k]] for rows [begin, end).
 RELMPI_VECTOR_CLONES
-void scores_of_rows(const float* h, const float* word, const std::int64_t* candidates, float* out, std::int64_t begin,
-                    std::int64_t end, std::int64_t width, std::int64_t size) {
+void scores_of_rows(const float* h, const float* word, const std::int64_t* candidates, float* out,
+                    std::int64_t begin, std::int64_t end, std::int64_t width, std::int64_t size) {
   for (std::int64_t n = begin; n < end; ++n) {
     const float* row = h + n * size;
     for (std::int64_t k = 0; k < width; ++k) {
@@ -63,11 +63,12 @@ void grad_of_rows(const float* grad, const float* word, const std::int64_t* cand
   }
 }
 
-// grad_E[c[n, k]] += g[n, k] h[n] over all rows, for the columns [first, last): threads own columns, so that the order
-// of every sum is the same for any number of threads.
+// grad_E[c[n, k]] += g[n, k] h[n] over all rows, for the columns [first, last): threads own columns, so that
+// the order of every sum is the same for any number of threads.
 RELMPI_VECTOR_CLONES
 void grad_of_columns(const float* grad, const float* h, const std::int64_t* candidates, float* grad_word,
-                     std::int64_t rows, std::int64_t width, std::int64_t size, std::int64_t first, std::int64_t last) {
+                     std::int64_t rows, std::int64_t width, std::int64_t size, std::int64_t first,
+                     std::int64_t last) {
   for (std::int64_t n = 0; n < rows; ++n) {
     const float* row = h + n * size;
     for (std::int64_t k = 0; k < width; ++k) {
@@ -84,14 +85,14 @@ at::Tensor forward_cpu(const at::Tensor& h, const at::Tensor& word, const at::Te
   const std::int64_t n = h.size(0), size = h.size(1), width = candidates.size(1);
   at::Tensor out = at::empty({n, width}, word.options());
   at::parallel_for(0, n, 64, [&](std::int64_t begin, std::int64_t end) {
-    scores_of_rows(h.const_data_ptr<float>(), word.const_data_ptr<float>(), candidates.const_data_ptr<std::int64_t>(),
-                   out.data_ptr<float>(), begin, end, width, size);
+    scores_of_rows(h.const_data_ptr<float>(), word.const_data_ptr<float>(),
+                   candidates.const_data_ptr<std::int64_t>(), out.data_ptr<float>(), begin, end, width, size);
   });
   return out;
 }
 
-void backward_cpu(const at::Tensor& grad, const at::Tensor& h, const at::Tensor& word, const at::Tensor& candidates,
-                  at::Tensor& grad_h, at::Tensor& grad_word) {
+void backward_cpu(const at::Tensor& grad, const at::Tensor& h, const at::Tensor& word,
+                  const at::Tensor& candidates, at::Tensor& grad_h, at::Tensor& grad_word) {
   const std::int64_t n = h.size(0), size = h.size(1), width = candidates.size(1);
   const float* g = grad.const_data_ptr<float>();
   const std::int64_t* c = candidates.const_data_ptr<std::int64_t>();
@@ -99,13 +100,14 @@ void backward_cpu(const at::Tensor& grad, const at::Tensor& h, const at::Tensor&
     grad_of_rows(g, word.const_data_ptr<float>(), c, grad_h.data_ptr<float>(), begin, end, width, size);
   });
   at::parallel_for(0, (size + kColumns - 1) / kColumns, 1, [&](std::int64_t begin, std::int64_t end) {
-    grad_of_columns(g, h.const_data_ptr<float>(), c, grad_word.data_ptr<float>(), n, width, size, begin * kColumns,
-                    std::min(size, end * kColumns));
+    grad_of_columns(g, h.const_data_ptr<float>(), c, grad_word.data_ptr<float>(), n, width, size,
+                    begin * kColumns, std::min(size, end * kColumns));
   });
 }
 
 // Any device: gathers (rows, K, H) blocks.
-at::Tensor forward_general(const at::Tensor& h, const at::Tensor& word_compute, const at::Tensor& candidates) {
+at::Tensor forward_general(const at::Tensor& h, const at::Tensor& word_compute,
+                           const at::Tensor& candidates) {
   const std::int64_t n = h.size(0), size = h.size(1), width = candidates.size(1);
   const at::Tensor safe = candidates.clamp_min(0);
   at::Tensor out = at::empty({n, width}, h.options().dtype(at::kFloat));
@@ -150,8 +152,8 @@ class CandidateScores : public torch::autograd::Function<CandidateScores> {
     at::Tensor grad_word = at::zeros_like(word);
     const at::Tensor grad = grads[0].contiguous();
     if (h.is_cpu())
-      backward_cpu(grad, h.to(at::kFloat).contiguous(), word_compute.to(at::kFloat).contiguous(), candidates, grad_h,
-                   grad_word);
+      backward_cpu(grad, h.to(at::kFloat).contiguous(), word_compute.to(at::kFloat).contiguous(), candidates,
+                   grad_h, grad_word);
     else
       backward_general(grad, h, word_compute, candidates, grad_h, grad_word);
     return {grad_h.to(h.scalar_type()), grad_word, {}, {}};

@@ -15,7 +15,8 @@ using nlohmann::json;
 template <typename Enum, std::size_t size>
 using Names = std::array<std::pair<Enum, const char*>, size>;
 
-constexpr Names<Positions, 2> kPositions{{{Positions::kSequential, "sequential"}, {Positions::kAligned, "aligned"}}};
+constexpr Names<Positions, 2> kPositions{
+    {{Positions::kSequential, "sequential"}, {Positions::kAligned, "aligned"}}};
 constexpr Names<NormPlace, 2> kNormPlaces{{{NormPlace::kPost, "post"}, {NormPlace::kPre, "pre"}}};
 constexpr Names<Ablation, 4> kAblations{{{Ablation::kFull, "full"},
                                          {Ablation::kDetectorOnly, "detector-only"},
@@ -94,16 +95,19 @@ void ModelConfig::validate() const {
   positive("candidates", candidates);
   demand(hidden_size % num_attention_heads == 0, "hidden_size", static_cast<double>(hidden_size),
          "a multiple of num_attention_heads");
-  demand(prompt_length >= 0 && prompt_length <= 64, "prompt_length", static_cast<double>(prompt_length), "0 to 64");
+  demand(prompt_length >= 0 && prompt_length <= 64, "prompt_length", static_cast<double>(prompt_length),
+         "0 to 64");
   demand(max_length <= max_position_embeddings, "max_length", static_cast<double>(max_length),
          "at most max_position_embeddings");
-  demand(max_characters() >= 1, "max_length", static_cast<double>(max_length), "room for the prompts and a character");
+  demand(max_characters() >= 1, "max_length", static_cast<double>(max_length),
+         "room for the prompts and a character");
   for (const auto& [field, p] : {std::pair{"hidden_dropout_prob", hidden_dropout_prob},
                                  {"attention_probs_dropout_prob", attention_probs_dropout_prob},
                                  {"head_dropout", head_dropout}})
     demand(p >= 0 && p < 1, field, p, "in [0, 1)");
   demand(layer_norm_eps > 0, "layer_norm_eps", layer_norm_eps, "above 0");
-  demand(thresholds.detect >= 0 && thresholds.detect <= 1, "thresholds.detect", thresholds.detect, "in [0, 1]");
+  demand(thresholds.detect >= 0 && thresholds.detect <= 1, "thresholds.detect", thresholds.detect,
+         "in [0, 1]");
   demand(thresholds.gate >= 0 && thresholds.gate <= 1, "thresholds.gate", thresholds.gate, "in [0, 1]");
   demand(thresholds.margin >= 0, "thresholds.margin", thresholds.margin, "at least 0");
 }
@@ -120,8 +124,8 @@ ModelConfig load_config(const std::filesystem::path& file) {
   std::string model_type = "bert";
   bert.read("model_type", model_type);
   if (model_type != "bert")
-    throw InputError("{}: model_type is \"{}\"; relmpi trains on BERT encoders (model_type \"bert\")", file.string(),
-                     model_type);
+    throw InputError("{}: model_type is \"{}\"; relmpi trains on BERT encoders (model_type \"bert\")",
+                     file.string(), model_type);
   std::string activation = "gelu";
   bert.read("hidden_act", activation);
   if (activation != "gelu")
@@ -161,33 +165,34 @@ ModelConfig load_config(const std::filesystem::path& file) {
 }
 
 json to_json(const ModelConfig& c) {
-  return {{"architectures", {"BertForMaskedLM"}},
-          {"model_type", "bert"},
-          {"vocab_size", c.vocab_size},
-          {"hidden_size", c.hidden_size},
-          {"num_hidden_layers", c.num_hidden_layers},
-          {"num_attention_heads", c.num_attention_heads},
-          {"intermediate_size", c.intermediate_size},
-          {"max_position_embeddings", c.max_position_embeddings},
-          {"type_vocab_size", c.type_vocab_size},
-          {"layer_norm_eps", c.layer_norm_eps},
-          {"hidden_dropout_prob", c.hidden_dropout_prob},
-          {"attention_probs_dropout_prob", c.attention_probs_dropout_prob},
-          {"initializer_range", c.initializer_range},
-          {"hidden_act", "gelu"},
-          {"tie_word_embeddings", true},
-          {"dgca",
-           {{"prompt_length", c.prompt_length},
-            {"candidates", c.candidates},
-            {"max_length", c.max_length},
-            {"dropout", c.head_dropout},
-            {"positions", to_string(c.positions)},
-            {"layer_norm", to_string(c.layer_norm)},
-            {"ablation", to_string(c.ablation)},
-            {"output", to_string(c.output)},
-            {"candidate_source", to_string(c.candidate_source)},
-            {"thresholds",
-             {{"detect", c.thresholds.detect}, {"gate", c.thresholds.gate}, {"margin", c.thresholds.margin}}}}}};
+  return {
+      {"architectures", {"BertForMaskedLM"}},
+      {"model_type", "bert"},
+      {"vocab_size", c.vocab_size},
+      {"hidden_size", c.hidden_size},
+      {"num_hidden_layers", c.num_hidden_layers},
+      {"num_attention_heads", c.num_attention_heads},
+      {"intermediate_size", c.intermediate_size},
+      {"max_position_embeddings", c.max_position_embeddings},
+      {"type_vocab_size", c.type_vocab_size},
+      {"layer_norm_eps", c.layer_norm_eps},
+      {"hidden_dropout_prob", c.hidden_dropout_prob},
+      {"attention_probs_dropout_prob", c.attention_probs_dropout_prob},
+      {"initializer_range", c.initializer_range},
+      {"hidden_act", "gelu"},
+      {"tie_word_embeddings", true},
+      {"dgca",
+       {{"prompt_length", c.prompt_length},
+        {"candidates", c.candidates},
+        {"max_length", c.max_length},
+        {"dropout", c.head_dropout},
+        {"positions", to_string(c.positions)},
+        {"layer_norm", to_string(c.layer_norm)},
+        {"ablation", to_string(c.ablation)},
+        {"output", to_string(c.output)},
+        {"candidate_source", to_string(c.candidate_source)},
+        {"thresholds",
+         {{"detect", c.thresholds.detect}, {"gate", c.thresholds.gate}, {"margin", c.thresholds.margin}}}}}};
 }
 
 }  // namespace relmpi

@@ -7,7 +7,8 @@
 
 namespace relmpi {
 
-// Position numbers of the target slots: their own (BERT's way), or those of the source characters they answer.
+// Position numbers of the target slots: their own (BERT's way), or those of the source characters they
+// answer.
 enum class Positions { kSequential, kAligned };
 // Where LayerNorm stands: after each residual sum (BERT), or before each sub-layer.
 enum class NormPlace { kPost, kPre };
@@ -15,19 +16,19 @@ enum class NormPlace { kPost, kPre };
 enum class Ablation { kFull, kDetectorOnly, kCandidateOnly, kBaseline };
 // What is read off as p: the gated mixture, or the candidates alone where a character has any.
 enum class Output { kMixture, kCandidates };
-// Whose candidates a target slot gets: those of the source character, or, as in the published program, those of
-// [MASK], gated by the target slot's own detector.
+// Whose candidates a target slot gets: those of the source character, or, as in the published program, those
+// of [MASK], gated by the target slot's own detector.
 enum class CandidateSource { kSource, kAsPublished };
 
 // When a proposed change is accepted (0 = no such demand).
 struct DecisionThresholds {
-  double detect = 0.5;   // d_i >= detect
-  double gate = 0.3;     // alpha_i >= gate; not asked where the output is the candidates alone
-  double margin = 0.0;   // log p(best) - log p(source character) >= margin
+  double detect = 0.5;  // d_i >= detect
+  double gate = 0.3;    // alpha_i >= gate; not asked where the output is the candidates alone
+  double margin = 0.0;  // log p(best) - log p(source character) >= margin
 };
 
-// Shape of a DGCA-ReLM model. The first half are Hugging Face's BertConfig fields under their own names; ours are in
-// the object "dgca" of the same config.json.
+// Shape of a DGCA-ReLM model. The first half are Hugging Face's BertConfig fields under their own names; ours
+// are in the object "dgca" of the same config.json.
 struct ModelConfig {
   std::int64_t vocab_size = 0;
   std::int64_t hidden_size = 768;
@@ -65,7 +66,8 @@ struct ModelConfig {
   void validate() const;
 };
 
-// Throws InputError naming the file and the field for what is missing, of the wrong kind, or not a BERT model.
+// Throws InputError naming the file and the field for what is missing, of the wrong kind, or not a BERT
+// model.
 ModelConfig load_config(const std::filesystem::path& file);
 nlohmann::json to_json(const ModelConfig& config);
 

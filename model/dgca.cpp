@@ -21,7 +21,8 @@ at::Tensor candidate_probability(const Weights& w, const ModelConfig& c, const a
                                  const at::Tensor& candidates, bool train) {
   const at::Tensor h = at::dropout(at::tanh(apply(w.candidate_dense, hidden)), c.head_dropout, train);
   const at::Tensor absent = candidates.lt(0);
-  const at::Tensor scores = candidate_scores(h, w.word, w.word_compute, candidates).masked_fill(absent, kNoCandidate);
+  const at::Tensor scores =
+      candidate_scores(h, w.word, w.word_compute, candidates).masked_fill(absent, kNoCandidate);
   return at::softmax(scores, 1).masked_fill(absent, 0);
 }
 

@@ -7,16 +7,18 @@
 namespace relmpi {
 namespace {
 
-// Below this many slots explicit batched products beat scaled_dot_product_attention on the CPU for a whole step, whose
-// backward pass is slow there (measured, see ../docs/performance.md).
+// Below this many slots explicit batched products beat scaled_dot_product_attention on the CPU for a whole
+// step, whose backward pass is slow there (measured).
 constexpr std::int64_t kExplicitAttentionBelow = 160;
 
 // qkv (B, S, 3H) -> (B, S, H).
-at::Tensor attention(const at::Tensor& qkv, const at::Tensor& padding_mask, const ModelConfig& config, bool train) {
+at::Tensor attention(const at::Tensor& qkv, const at::Tensor& padding_mask, const ModelConfig& config,
+                     bool train) {
   const std::int64_t b = qkv.size(0), s = qkv.size(1), heads = config.num_attention_heads;
   const std::int64_t size = config.hidden_size / heads;
   const double dropout = train ? config.attention_probs_dropout_prob : 0.0;
-  const at::Tensor split = qkv.view({b, s, 3, heads, size}).permute({2, 0, 3, 1, 4});  // (3, B, heads, S, size)
+  const at::Tensor split =
+      qkv.view({b, s, 3, heads, size}).permute({2, 0, 3, 1, 4});  // (3, B, heads, S, size)
   const at::Tensor q = split.select(0, 0), k = split.select(0, 1), v = split.select(0, 2);
   at::Tensor mixed;
   if (qkv.is_cuda() || s >= kExplicitAttentionBelow) {
@@ -31,8 +33,8 @@ at::Tensor attention(const at::Tensor& qkv, const at::Tensor& padding_mask, cons
   return mixed.transpose(1, 2).reshape({b, s, config.hidden_size});
 }
 
-at::Tensor layer(const LayerWeights& w, const ModelConfig& c, const at::Tensor& x, const at::Tensor& padding_mask,
-                 bool train) {
+at::Tensor layer(const LayerWeights& w, const ModelConfig& c, const at::Tensor& x,
+                 const at::Tensor& padding_mask, bool train) {
   const bool pre = c.layer_norm == NormPlace::kPre;
   const auto drop = [&](const at::Tensor& t) { return at::dropout(t, c.hidden_dropout_prob, train); };
   const auto norm = [&](const NormWeights& n, const at::Tensor& t) { return apply(n, t, c.layer_norm_eps); };
@@ -63,7 +65,8 @@ at::Tensor embed(const Weights& w, const ModelConfig& config, const Inputs& in, 
   return sum.view({in.rows, in.width, h});
 }
 
-at::Tensor encode(const Weights& w, const ModelConfig& config, const Inputs& in, const at::Tensor& prompt, Mode mode) {
+at::Tensor encode(const Weights& w, const ModelConfig& config, const Inputs& in, const at::Tensor& prompt,
+                  Mode mode) {
   const bool train = mode == Mode::kTrain;
   at::Tensor x = apply(w.embeddings_norm, embed(w, config, in, prompt).to(w.dtype), config.layer_norm_eps);
   x = at::dropout(x, config.hidden_dropout_prob, train);

@@ -6,8 +6,8 @@
 
 namespace relmpi {
 
-Heads forward(const Weights& weights, const ModelConfig& config, const Inputs& inputs, const at::Tensor& prompt,
-              const at::Tensor& table, Mode mode) {
+Heads forward(const Weights& weights, const ModelConfig& config, const Inputs& inputs,
+              const at::Tensor& prompt, const at::Tensor& table, Mode mode) {
   return run_heads(weights, config, inputs, encode(weights, config, inputs, prompt, mode), table, mode);
 }
 

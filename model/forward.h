@@ -8,8 +8,8 @@
 namespace relmpi {
 
 // One pass of the model over a batch: encoder and heads. `prompt` (2P, H) fp32, undefined without prompts.
-Heads forward(const Weights& weights, const ModelConfig& config, const Inputs& inputs, const at::Tensor& prompt,
-              const at::Tensor& table, Mode mode);
+Heads forward(const Weights& weights, const ModelConfig& config, const Inputs& inputs,
+              const at::Tensor& prompt, const at::Tensor& table, Mode mode);
 
 // compute dtype by name: fp32, bf16, fp16. Throws InputError for another name.
 at::ScalarType dtype_of(const std::string& precision);

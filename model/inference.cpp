@@ -12,8 +12,8 @@ bool uses_candidates(const ModelConfig& c, Gating gating) {
 }
 
 // p of rows [begin, begin + rows), (rows, V).
-at::Tensor rows_of_p(const Weights& w, const Heads& heads, const at::Tensor& t, std::int64_t begin, std::int64_t rows,
-                     bool with_candidates, at::Tensor* logits) {
+at::Tensor rows_of_p(const Weights& w, const Heads& heads, const at::Tensor& t, std::int64_t begin,
+                     std::int64_t rows, bool with_candidates, at::Tensor* logits) {
   const at::Tensor z =
       at::matmul(t.narrow(0, begin, rows), w.word_compute.t()).to(at::kFloat).add_(w.vocabulary_bias);
   if (logits) *logits = z;
@@ -37,8 +37,8 @@ Predictions among_candidates(const Inputs& in, const Heads& heads) {
 }
 
 // Argmax of p for the rows of `t` (n, H), which belong to characters `source` (n).
-Predictions over_vocabulary(const Weights& w, const Heads& heads, const at::Tensor& t, const at::Tensor& source,
-                            bool with_candidates) {
+Predictions over_vocabulary(const Weights& w, const Heads& heads, const at::Tensor& t,
+                            const at::Tensor& source, bool with_candidates) {
   Predictions out;
   const std::int64_t n = t.size(0), chunk = vocabulary_chunk_rows(w.word.size(0));
   out.best = at::empty_like(source);
@@ -58,7 +58,8 @@ Predictions over_vocabulary(const Weights& w, const Heads& heads, const at::Tens
 
 }  // namespace
 
-Predictions predict(const Weights& w, const ModelConfig& c, const Inputs& in, const Heads& heads, Gating gating) {
+Predictions predict(const Weights& w, const ModelConfig& c, const Inputs& in, const Heads& heads,
+                    Gating gating) {
   const bool with_candidates = uses_candidates(c, gating);
   Predictions out;
   if (with_candidates && c.output == Output::kCandidates) {
@@ -79,8 +80,8 @@ Predictions predict(const Weights& w, const ModelConfig& c, const Inputs& in, co
   return out;
 }
 
-at::Tensor distribution(const Weights& w, const ModelConfig& c, const Inputs&, const Heads& heads, Gating gating,
-                        at::Tensor* logits) {
+at::Tensor distribution(const Weights& w, const ModelConfig& c, const Inputs&, const Heads& heads,
+                        Gating gating, at::Tensor* logits) {
   const at::Tensor t = transform(w, c, heads.target_hidden);
   return rows_of_p(w, heads, t, 0, t.size(0), uses_candidates(c, gating), logits);
 }

@@ -78,9 +78,10 @@ void initialise(Parameters& parameters, const ModelConfig& config, const InitOpt
 void svd_embeddings(at::Tensor embeddings, const Dataset& dataset, double std, std::uint64_t seed) {
   const std::int64_t v = embeddings.size(0), h = embeddings.size(1);
   if (v > kMaxDenseVocabulary)
-    throw InputError("embeddings by SVD are made for at most {} tokens, the vocabulary has {}; start from random "
-                     "embeddings (--init-embeddings random) or from a trained model (--model)",
-                     kMaxDenseVocabulary, v);
+    throw InputError(
+        "embeddings by SVD are made for at most {} tokens, the vocabulary has {}; start from random "
+        "embeddings (--init-embeddings random) or from a trained model (--model)",
+        kMaxDenseVocabulary, v);
   const at::NoGradGuard no_grad;
   const at::Tensor counts = pair_counts(dataset, v);
   const at::Tensor seen = (counts.sum(0) + counts.sum(1)).gt(0);

@@ -17,13 +17,14 @@ at::Tensor upload(const std::vector<std::int64_t>& values, at::Device device) {
   return host.to(device, /*non_blocking=*/true);
 }
 
-// Everything of Inputs as host arrays, filled row by row.
-struct Layout {
-  std::vector<std::int64_t> ids, positions, prompt_slots, source_slots, target_slots, source, keys, labels, masked_index,
-      open_index;
-};
-
 }  // namespace
+
+// Everything of Inputs as host arrays, filled row by row.
+struct InputBuilder::Layout {
+  std::vector<std::int64_t> ids, positions, prompt_slots, source_slots, target_slots, source, keys, labels,
+      masked_index, open_index;
+  std::vector<std::uint8_t> masked;
+};
 
 LossCounts& LossCounts::operator+=(const LossCounts& other) {
   positions += other.positions;
@@ -55,8 +56,9 @@ InputBuilder::InputBuilder(const ModelConfig& config, const Vocabulary& vocabula
       sep_(vocabulary.sep()),
       mask_(vocabulary.mask()) {
   if (config_.vocab_size < vocabulary.size())
-    throw InputError("the vocabulary has {} tokens, but the model's embeddings only {}: they do not belong together",
-                     vocabulary.size(), config_.vocab_size);
+    throw InputError(
+        "the vocabulary has {} tokens, but the model's embeddings only {}: they do not belong together",
+        vocabulary.size(), config_.vocab_size);
 }
 
 const std::int32_t* InputBuilder::candidates_of(std::int32_t id) const {
@@ -78,68 +80,83 @@ Inputs InputBuilder::build(const Batch& batch, std::int64_t epoch, const MaskOpt
   return build(batch, masked_characters(batch, epoch, mask), device, counts);
 }
 
+// [CLS], source, [SEP], [MASK] slots of one row that starts at slot `row` and has n characters.
+void InputBuilder::add_frame(std::int64_t row, std::int64_t n, Layout& out) const {
+  const std::int64_t border = config_.border(), target = n + 2 * border;
+  for (std::int64_t p = 0; p < border; ++p) {
+    out.ids[static_cast<std::size_t>(row + p)] = cls_;
+    out.ids[static_cast<std::size_t>(row + border + n + p)] = sep_;
+  }
+  for (std::int64_t s = 0; s < 2 * n + 2 * border; ++s) {
+    const bool shared = config_.positions == Positions::kAligned && s >= target;
+    out.positions[static_cast<std::size_t>(row + s)] = shared ? s - n - border : s;
+  }
+  if (config_.prompt_length > 0)
+    for (std::int64_t p = 0; p < 2 * border; ++p) out.prompt_slots.push_back(row + p + (p < border ? 0 : n));
+}
+
+// One character: its source slot, its target slot and what the losses want of it.
+void InputBuilder::add_character(std::int64_t source_slot, std::int64_t target_slot, std::int32_t written,
+                                 std::int32_t answer, bool masked, Layout& out) const {
+  const auto index = static_cast<std::int64_t>(out.source.size());
+  const std::int32_t key = config_.candidate_source == CandidateSource::kAsPublished ? mask_ : written;
+  out.ids[static_cast<std::size_t>(source_slot)] = masked ? mask_ : written;
+  out.ids[static_cast<std::size_t>(target_slot)] = mask_;
+  out.source_slots.push_back(source_slot);
+  out.target_slots.push_back(target_slot);
+  out.source.push_back(written);
+  out.keys.push_back(key);
+  out.labels.push_back(answer);
+  out.masked.push_back(masked);
+  if (masked) out.masked_index.push_back(index);
+  if (masked || !config_.has_candidates() || !has_candidates(key)) out.open_index.push_back(index);
+}
+
 Inputs InputBuilder::build(const Batch& batch, const std::vector<std::uint8_t>& masked, at::Device device,
                            LossCounts* counts) const {
   const std::int64_t border = config_.border();
+  const std::int32_t* longest = std::max_element(batch.lengths, batch.lengths + batch.rows);
+  if (*longest > config_.max_characters())
+    throw InputError(
+        "sentence {} has {} characters, but the model takes {} (max_length {} = 2n + {}); raise --max-length "
+        "or shard with --max-length {}",
+        batch.sentences[longest - batch.lengths], *longest, config_.max_characters(), config_.max_length,
+        2 * border, config_.max_characters());
   Inputs in;
   in.rows = batch.rows;
   in.lengths.assign(batch.lengths, batch.lengths + batch.rows);
-  const std::int64_t longest = *std::max_element(in.lengths.begin(), in.lengths.end());
-  if (longest > config_.max_characters())
-    throw InputError("sentence {} has {} characters, but the model takes {} (max_length {} = 2n + {}); raise --max-length "
-                     "or shard with --max-length {}",
-                     batch.sentences[std::max_element(in.lengths.begin(), in.lengths.end()) - in.lengths.begin()],
-                     longest, config_.max_characters(), config_.max_length, 2 * border, config_.max_characters());
-  in.width = 2 * longest + 2 * border;
-  const bool equal = *std::min_element(in.lengths.begin(), in.lengths.end()) == longest;
-
+  in.width = 2 * *longest + 2 * border;
   Layout out;
   out.ids.assign(static_cast<std::size_t>(in.rows * in.width), pad_);
   out.positions.assign(out.ids.size(), 0);
   LossCounts tally;
-  std::vector<std::uint8_t> masked_bits;
   for (std::int64_t b = 0; b < in.rows; ++b) {
-    const std::int64_t n = in.lengths[static_cast<std::size_t>(b)];
-    const std::int64_t row = b * in.width;
-    const std::int64_t target = row + n + 2 * border;
-    for (std::int64_t p = 0; p < border; ++p) {
-      out.ids[static_cast<std::size_t>(row + p)] = cls_;
-      out.ids[static_cast<std::size_t>(row + border + n + p)] = sep_;
-    }
-    for (std::int64_t s = 0; s < 2 * n + 2 * border; ++s) {
-      const bool shared = config_.positions == Positions::kAligned && row + s >= target;
-      out.positions[static_cast<std::size_t>(row + s)] = shared ? s - n - border : s;
-    }
-    if (config_.prompt_length > 0)
-      for (std::int64_t p = 0; p < 2 * border; ++p) out.prompt_slots.push_back(row + p + (p < border ? 0 : n));
+    const std::int64_t n = batch.lengths[b], row = b * in.width;
+    add_frame(row, n, out);
     for (std::int64_t i = 0; i < n; ++i) {
-      const auto index = static_cast<std::int64_t>(out.source.size());
-      const std::int32_t written = batch.source[b * batch.width + i];
+      const std::size_t index = out.source.size();
+      const bool is_masked = !masked.empty() && masked[index] != 0;
       const std::int32_t answer = batch.target[b * batch.width + i];
-      const bool is_masked = !masked.empty() && masked[static_cast<std::size_t>(index)] != 0;
-      const std::int32_t key = config_.candidate_source == CandidateSource::kAsPublished ? mask_ : written;
-      out.ids[static_cast<std::size_t>(row + border + i)] = is_masked ? mask_ : written;
-      out.ids[static_cast<std::size_t>(target + i)] = mask_;
-      out.source_slots.push_back(row + border + i);
-      out.target_slots.push_back(target + i);
-      out.source.push_back(written);
-      out.keys.push_back(key);
-      out.labels.push_back(answer);
-      masked_bits.push_back(is_masked);
-      if (is_masked) out.masked_index.push_back(index);
-      if (is_masked || !config_.has_candidates() || !has_candidates(key)) out.open_index.push_back(index);
-      tally.ranked += !is_masked && config_.has_candidates() && among_candidates(key, answer);
+      add_character(row + border + i, row + n + 2 * border + i, batch.source[b * batch.width + i], answer,
+                    is_masked, out);
+      tally.ranked += !is_masked && config_.has_candidates() &&
+                      among_candidates(static_cast<std::int32_t>(out.keys[index]), answer);
     }
   }
   tally.characters = static_cast<std::int64_t>(out.source.size());
   tally.masked = static_cast<std::int64_t>(out.masked_index.size());
   tally.positions = tally.characters + tally.masked;
   if (counts) *counts = tally;
+  upload_layout(out, device, in);
+  return in;
+}
 
+void InputBuilder::upload_layout(const Layout& out, at::Device device, Inputs& in) const {
   in.ids = upload(out.ids, device).view({in.rows, in.width});
   in.positions = upload(out.positions, device).view({in.rows, in.width});
-  if (!equal) {
-    const at::Tensor ends = upload(in.lengths, device).mul(2).add(2 * border).unsqueeze(1);
+  const auto [shortest, longest] = std::minmax_element(in.lengths.begin(), in.lengths.end());
+  if (*shortest < *longest) {
+    const at::Tensor ends = upload(in.lengths, device).mul(2).add(2 * config_.border()).unsqueeze(1);
     const at::Tensor slots = at::arange(in.width, ends.options()).unsqueeze(0);
     in.padding_mask = slots.lt(ends).view({in.rows, 1, 1, in.width});
   }
@@ -149,10 +166,9 @@ Inputs InputBuilder::build(const Batch& batch, const std::vector<std::uint8_t>& 
   in.source = upload(out.source, device);
   in.candidate_keys = upload(out.keys, device);
   in.labels = upload(out.labels, device);
-  in.masked = at::tensor(at::ArrayRef<std::uint8_t>(masked_bits), at::kByte).to(device).to(at::kBool);
+  in.masked = upload(std::vector<std::int64_t>(out.masked.begin(), out.masked.end()), device).to(at::kBool);
   in.masked_index = upload(out.masked_index, device);
   in.open_index = upload(out.open_index, device);
-  return in;
 }
 
 }  // namespace relmpi

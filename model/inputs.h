@@ -21,14 +21,14 @@ struct MaskOptions {
   std::uint64_t seed = 0;
 };
 
-// What one forward pass reads. N = characters of all rows, M = masked ones. Everything whose size depends on the text is
-// counted on the host, so that the device is never asked for a size.
+// What one forward pass reads. N = characters of all rows, M = masked ones. Everything whose size depends on
+// the text is counted on the host, so that the device is never asked for a size.
 struct Inputs {
-  std::int64_t rows = 0;   // B
-  std::int64_t width = 0;  // S, slots of the longest row: 2n + 2P
-  at::Tensor ids;          // (B, S) int64
-  at::Tensor positions;    // (B, S) int64
-  at::Tensor padding_mask;  // (B, 1, 1, S) bool, true = attend; undefined where all rows are equally long
+  std::int64_t rows = 0;      // B
+  std::int64_t width = 0;     // S, slots of the longest row: 2n + 2P
+  at::Tensor ids;             // (B, S) int64
+  at::Tensor positions;       // (B, S) int64
+  at::Tensor padding_mask;    // (B, 1, 1, S) bool, true = attend; undefined where all rows are equally long
   at::Tensor prompt_slots;    // (B * 2P) int64 into B * S; undefined without prompts
   at::Tensor source_slots;    // (N) int64 into B * S
   at::Tensor target_slots;    // (N) int64 into B * S
@@ -37,7 +37,7 @@ struct Inputs {
   at::Tensor labels;          // (N) int64
   at::Tensor masked;          // (N) bool
   at::Tensor masked_index;    // (M) int64 into N
-  at::Tensor open_index;      // (N') int64 into N: target slots that have no candidates (masked, or an empty row)
+  at::Tensor open_index;  // (N') int64 into N: target slots that have no candidates (masked, or an empty row)
   std::vector<std::int64_t> lengths;  // (B) on the host
 };
 
@@ -57,8 +57,8 @@ class InputBuilder {
   // `table` may be empty (width 0) for ablations without candidates.
   InputBuilder(const ModelConfig& config, const Vocabulary& vocabulary, CandidateTable table);
 
-  // The masked characters of sentence i depend on (seed, epoch, sentence number, position) alone. `counts` receives
-  // what the losses are divided by. Throws InputError for a sentence longer than the model takes.
+  // The masked characters of sentence i depend on (seed, epoch, sentence number, position) alone. `counts`
+  // receives what the losses are divided by. Throws InputError for a sentence longer than the model takes.
   Inputs build(const Batch& batch, std::int64_t epoch, const MaskOptions& mask, at::Device device,
                LossCounts* counts = nullptr) const;
   // The same with the masked characters given, (N) in the order of the rows; empty = none.
@@ -68,6 +68,12 @@ class InputBuilder {
   const CandidateTable& table() const { return table_; }
 
  private:
+  struct Layout;
+
+  void add_frame(std::int64_t row, std::int64_t n, Layout& out) const;
+  void add_character(std::int64_t source_slot, std::int64_t target_slot, std::int32_t written,
+                     std::int32_t answer, bool masked, Layout& out) const;
+  void upload_layout(const Layout& out, at::Device device, Inputs& in) const;
   const std::int32_t* candidates_of(std::int32_t id) const;
   bool has_candidates(std::int32_t id) const;
   bool among_candidates(std::int32_t key, std::int32_t answer) const;

@@ -23,22 +23,22 @@ VocabularyTerms vocabulary_terms(const Weights& w, const ModelConfig& c, const I
   const at::Tensor hidden = at::cat({target, heads.source_hidden.index_select(0, in.masked_index)});
   const at::Tensor labels = at::cat({target_labels, in.labels.index_select(0, in.masked_index)});
   if (labels.size(0) == 0) return {labels.to(at::kFloat), labels.to(at::kFloat)};
-  const at::Tensor log_p =
-      vocabulary_log_probability(transform(w, c, hidden), w.word, w.word_compute, w.vocabulary_bias, labels, chunk);
+  const at::Tensor log_p = vocabulary_log_probability(transform(w, c, hidden), w.word, w.word_compute,
+                                                      w.vocabulary_bias, labels, chunk);
   const std::int64_t targets = target.size(0);
   return {log_p.narrow(0, 0, targets), log_p.narrow(0, targets, labels.size(0) - targets)};
 }
 
 // p_y at the N target slots.
-at::Tensor answer_probability(const ModelConfig& c, const Inputs& in, const Heads& heads, const at::Tensor& answer_pc,
-                              const VocabularyTerms& terms) {
+at::Tensor answer_probability(const ModelConfig& c, const Inputs& in, const Heads& heads,
+                              const at::Tensor& answer_pc, const VocabularyTerms& terms) {
   if (!c.has_candidates()) return terms.target.exp();
   if (c.output == Output::kMixture) return (1 - heads.alpha) * terms.target.exp() + heads.alpha * answer_pc;
   return answer_pc.index_copy(0, in.open_index, terms.target.exp());
 }
 
-at::Tensor rank_sum(const Heads& heads, const Inputs& in, const at::Tensor& is_answer, const at::Tensor& answer_pc,
-                    double margin) {
+at::Tensor rank_sum(const Heads& heads, const Inputs& in, const at::Tensor& is_answer,
+                    const at::Tensor& answer_pc, double margin) {
   const at::Tensor other = heads.candidates.ge(0).logical_and(is_answer.logical_not());
   const at::Tensor ranked = is_answer.any(1).logical_and(in.masked.logical_not());
   const at::Tensor hinge = at::relu(margin - answer_pc.unsqueeze(1) + heads.candidate_probability);
@@ -75,9 +75,9 @@ LossSums loss_sums(const Weights& w, const ModelConfig& c, const Inputs& in, con
     sums.auxiliary = -terms.source.sum();
   }
   if (c.has_detector())
-    sums.detection = at::binary_cross_entropy_with_logits(heads.detector_logits, wrong.to(at::kFloat), {},
-                                                          at::full({}, options.detection_pos_weight, p.options()),
-                                                          at::Reduction::Sum);
+    sums.detection = at::binary_cross_entropy_with_logits(
+        heads.detector_logits, wrong.to(at::kFloat), {},
+        at::full({}, options.detection_pos_weight, p.options()), at::Reduction::Sum);
   return sums;
 }
 

@@ -31,9 +31,10 @@ std::map<std::string, at::Tensor> read_weights(const std::filesystem::path& fold
   const auto file = folder / "model.safetensors";
   if (!std::filesystem::exists(file)) {
     if (std::filesystem::exists(folder / "pytorch_model.bin"))
-      throw InputError("{} holds pytorch_model.bin, a Python pickle, which relmpi does not open; save it again from "
-                       "transformers with model.save_pretrained(folder, safe_serialization=True)",
-                       folder.string());
+      throw InputError(
+          "{} holds pytorch_model.bin, a Python pickle, which relmpi does not open; save it again from "
+          "transformers with model.save_pretrained(folder, safe_serialization=True)",
+          folder.string());
     throw InputError("{} has no model.safetensors: is it a model folder?", folder.string());
   }
   std::map<std::string, at::Tensor> tensors;
@@ -47,7 +48,8 @@ CandidateTable take_candidates(std::map<std::string, at::Tensor>& tensors, const
   if (found == tensors.end()) return {};
   const at::Tensor table = found->second;
   tensors.erase(found);
-  if (table.dim() != 2 || table.scalar_type() != at::kInt || table.size(0) != config.vocab_size || table.size(1) < 1)
+  if (table.dim() != 2 || table.scalar_type() != at::kInt || table.size(0) != config.vocab_size ||
+      table.size(1) < 1)
     throw InputError("{}: tensor {} must be int32 with {} rows", file, kCandidates, config.vocab_size);
   CandidateTable out;
   out.vocabulary_size = static_cast<std::int32_t>(table.size(0));
@@ -73,22 +75,25 @@ at::Tensor Model::candidate_table() const {
   return as_tensor(candidates).to(parameters->device());
 }
 
-Model load_model(const std::filesystem::path& folder, at::Device device, bool allow_plain_bert, std::uint64_t seed,
-                 const std::function<void(ModelConfig&)>& adjust) {
-  if (!std::filesystem::is_directory(folder)) throw InputError("the model folder {} does not exist", folder.string());
+Model load_model(const std::filesystem::path& folder, at::Device device, bool allow_plain_bert,
+                 std::uint64_t seed, const std::function<void(ModelConfig&)>& adjust) {
+  if (!std::filesystem::is_directory(folder))
+    throw InputError("the model folder {} does not exist", folder.string());
   Model model;
   model.config = load_config(folder / "config.json");
   if (adjust) adjust(model.config);
   model.config.validate();
   model.vocabulary = std::make_shared<Vocabulary>(Vocabulary::load(folder / "vocab.txt"));
   if (model.vocabulary->size() > model.config.vocab_size)
-    throw InputError("{}: vocab.txt has {} tokens, config.json says vocab_size {}: they do not belong together",
-                     folder.string(), model.vocabulary->size(), model.config.vocab_size);
+    throw InputError(
+        "{}: vocab.txt has {} tokens, config.json says vocab_size {}: they do not belong together",
+        folder.string(), model.vocabulary->size(), model.config.vocab_size);
   auto tensors = read_weights(folder);
   const std::string file = (folder / "model.safetensors").string();
   model.candidates = take_candidates(tensors, model.config, file);
   model.parameters = std::make_shared<Parameters>(parameter_specs(model.config), device);
-  const bool ours = tensors.contains("dgca.detector.dense.weight") || tensors.contains("dgca.candidate.dense.weight") ||
+  const bool ours = tensors.contains("dgca.detector.dense.weight") ||
+                    tensors.contains("dgca.candidate.dense.weight") ||
                     tensors.contains("dgca.prompt.embeddings.weight");
   if (allow_plain_bert) initialise(*model.parameters, model.config, {.seed = seed});
   const auto unused = model.parameters->load(tensors, file, [&](const std::string& name) {

@@ -13,7 +13,8 @@
 
 namespace relmpi {
 
-// A model as it lies in a folder: config.json, vocab.txt, model.safetensors, in Hugging Face's layout, with our tensors
+// A model as it lies in a folder: config.json, vocab.txt, model.safetensors, in Hugging Face's layout, with
+// our tensors
 // ("dgca.*", among them the candidate table "dgca.candidates" (V, K) int32) beside BERT's.
 struct Model {
   ModelConfig config;
@@ -25,9 +26,9 @@ struct Model {
   at::Tensor candidate_table() const;
 };
 
-// Opens a folder that we or transformers saved. Tensors of ours that a plain BERT folder lacks keep the values of
-// initialise() with `seed` where `allow_plain_bert`; otherwise they are demanded. Throws InputError naming folder, tensor
-// and remedy. `adjust` may change the configuration before the parameters are made.
+// Opens a folder that we or transformers saved. Tensors of ours that a plain BERT folder lacks keep the
+// values of initialise() with `seed` where `allow_plain_bert`; otherwise they are demanded. Throws InputError
+// naming folder, tensor and remedy. `adjust` may change the configuration before the parameters are made.
 Model load_model(const std::filesystem::path& folder, at::Device device, bool allow_plain_bert = false,
                  std::uint64_t seed = 0, const std::function<void(ModelConfig&)>& adjust = {});
 

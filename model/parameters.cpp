@@ -1,11 +1,10 @@
 #include "model/parameters.h"
 
 #include <ATen/ATen.h>
-
-#include <numeric>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <numeric>
 
 #include "base/error.h"
 
@@ -136,7 +135,8 @@ std::vector<std::pair<std::string, at::Tensor>> Parameters::named_views(const at
   return views;
 }
 
-std::vector<std::string> Parameters::load(const std::map<std::string, at::Tensor>& tensors, const std::string& origin,
+std::vector<std::string> Parameters::load(const std::map<std::string, at::Tensor>& tensors,
+                                          const std::string& origin,
                                           const std::function<bool(const std::string&)>& optional) {
   std::map<std::string, at::Tensor> rest = tensors;
   for (auto& [name, view] : named_views(flat_)) {
@@ -151,8 +151,8 @@ std::vector<std::string> Parameters::load(const std::map<std::string, at::Tensor
                        fmt::join(found->second.sizes(), ", "), fmt::join(view.sizes(), ", "));
     const at::Tensor value = found->second.to(at::kFloat);
     if (!value.isfinite().all().item<bool>())
-      throw InputError("{}: tensor {} holds NaN or infinity: the file is damaged, or its training diverged", origin,
-                       name);
+      throw InputError("{}: tensor {} holds NaN or infinity: the file is damaged, or its training diverged",
+                       origin, name);
     view.copy_(value);
     rest.erase(found);
   }

@@ -12,8 +12,8 @@
 
 namespace relmpi {
 
-// One leaf of the computation. Tensors that enter one matrix product together (query, key, value) are one leaf, whose
-// `parts` are stacked along dimension 0 and keep their own names in files.
+// One leaf of the computation. Tensors that enter one matrix product together (query, key, value) are one
+// leaf, whose `parts` are stacked along dimension 0 and keep their own names in files.
 struct ParameterSpec {
   std::string name;
   std::vector<std::int64_t> shape;
@@ -25,28 +25,29 @@ struct ParameterSpec {
 // All parameters of a model of this shape, in the order of their first use; the prompt network last.
 std::vector<ParameterSpec> parameter_specs(const ModelConfig& config);
 
-// fp32 parameters and gradients, each one flat tensor; every leaf and its .grad are views into them. Reductions,
-// clipping and the finiteness test work on the flat tensors.
+// fp32 parameters and gradients, each one flat tensor; every leaf and its .grad are views into them.
+// Reductions, clipping and the finiteness test work on the flat tensors.
 class Parameters {
  public:
   Parameters(std::vector<ParameterSpec> specs, at::Device device);
 
   const std::vector<ParameterSpec>& specs() const { return specs_; }
-  const std::vector<at::Tensor>& leaves() const { return leaves_; }    // same order as specs()
+  const std::vector<at::Tensor>& leaves() const { return leaves_; }      // same order as specs()
   const std::vector<std::int64_t>& offsets() const { return offsets_; }  // of each leaf in the flat tensors
   // The leaf `name`. It must exist.
   const at::Tensor& leaf(const std::string& name) const;
-  at::Tensor flat() const { return flat_; }            // (total)
-  at::Tensor flat_grad() const { return flat_grad_; }  // (total)
+  at::Tensor flat() const { return flat_; }                    // (total)
+  at::Tensor flat_grad() const { return flat_grad_; }          // (total)
   std::int64_t prompt_begin() const { return prompt_begin_; }  // offset where the prompt network starts
   at::Device device() const { return flat_.device(); }
 
-  // (file name, view) of every tensor, for files and checksums; `of` is flat() or another tensor of that layout.
+  // (file name, view) of every tensor, for files and checksums; `of` is flat() or another tensor of that
+  // layout.
   std::vector<std::pair<std::string, at::Tensor>> named_views(const at::Tensor& of) const;
 
-  // Copies values in by file name. Throws InputError naming `origin` and the tensor for one that is missing, has
-  // another shape, or holds a value that is not finite. Returns the names in `tensors` that were not asked for.
-  // `optional` names may be missing (they keep their initial values).
+  // Copies values in by file name. Throws InputError naming `origin` and the tensor for one that is missing,
+  // has another shape, or holds a value that is not finite. Returns the names in `tensors` that were not
+  // asked for. `optional` names may be missing (they keep their initial values).
   std::vector<std::string> load(const std::map<std::string, at::Tensor>& tensors, const std::string& origin,
                                 const std::function<bool(const std::string&)>& optional = {});
 

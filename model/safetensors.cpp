@@ -45,10 +45,12 @@ struct Entry {
 std::uint64_t header_length(const std::string& bytes, const std::string& file) {
   if (bytes.size() < 8) throw InputError("{} has {} bytes and is no safetensors file", file, bytes.size());
   std::uint64_t length = 0;
-  for (int i = 7; i >= 0; --i) length = (length << 8) | static_cast<unsigned char>(bytes[static_cast<std::size_t>(i)]);
+  for (int i = 7; i >= 0; --i)
+    length = (length << 8) | static_cast<unsigned char>(bytes[static_cast<std::size_t>(i)]);
   if (length > bytes.size() - 8)
-    throw InputError("{}: the header claims {} bytes, the file has {}: truncated or damaged; copy or download it again",
-                     file, length, bytes.size());
+    throw InputError(
+        "{}: the header claims {} bytes, the file has {}: truncated or damaged; copy or download it again",
+        file, length, bytes.size());
   return length;
 }
 
@@ -74,8 +76,8 @@ Entry parse_entry(const std::string& name, const json& value, const std::string&
     bytes *= static_cast<std::uint64_t>(size);
   }
   if (entry.begin > entry.end || entry.end - entry.begin != bytes)
-    throw InputError("{}: tensor {} needs {} bytes for its shape and dtype, but its offsets are {} to {}", file, name,
-                     bytes, entry.begin, entry.end);
+    throw InputError("{}: tensor {} needs {} bytes for its shape and dtype, but its offsets are {} to {}",
+                     file, name, bytes, entry.begin, entry.end);
   return entry;
 }
 
@@ -84,24 +86,28 @@ std::vector<Entry> parse_header(const std::string& bytes, std::uint64_t length, 
   try {
     header = json::parse(bytes.begin() + 8, bytes.begin() + 8 + static_cast<std::ptrdiff_t>(length));
   } catch (const json::exception& error) {
-    throw InputError("{}: the header is not JSON ({}): damaged; copy or download it again", file, error.what());
+    throw InputError("{}: the header is not JSON ({}): damaged; copy or download it again", file,
+                     error.what());
   }
   if (!header.is_object()) throw InputError("{}: the header is not a JSON object", file);
   std::vector<Entry> entries;
   for (const auto& [name, value] : header.items())
     if (name != "__metadata__") entries.push_back(parse_entry(name, value, file));
-  std::sort(entries.begin(), entries.end(),
-            [](const Entry& a, const Entry& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
   std::uint64_t expected = 0;
   for (const Entry& entry : entries) {
     if (entry.begin != expected)
-      throw InputError("{}: tensor {} starts at byte {} of the data, but {} was expected: overlapping or missing data",
-                       file, entry.name, entry.begin, expected);
+      throw InputError(
+          "{}: tensor {} starts at byte {} of the data, but {} was expected: overlapping or missing data",
+          file, entry.name, entry.begin, expected);
     expected = entry.end;
   }
   if (expected != bytes.size() - 8 - length)
-    throw InputError("{}: the tensors need {} bytes, the file holds {}: truncated or damaged; copy or download it again",
-                     file, expected, bytes.size() - 8 - length);
+    throw InputError(
+        "{}: the tensors need {} bytes, the file holds {}: truncated or damaged; copy or download it again",
+        file, expected, bytes.size() - 8 - length);
   return entries;
 }
 

@@ -47,7 +47,8 @@ class LogProbability : public torch::autograd::Function<LogProbability> {
     for (std::int64_t begin = 0; begin < n; begin += chunk_rows) {
       const std::int64_t rows = std::min(chunk_rows, n - begin);
       const at::Tensor part = t.narrow(0, begin, rows), grad_part = grad.narrow(0, begin, rows);
-      at::Tensor d = logits_of(part, word_compute, bias).sub_(normaliser.narrow(0, begin, rows).unsqueeze(1)).exp_();
+      at::Tensor d =
+          logits_of(part, word_compute, bias).sub_(normaliser.narrow(0, begin, rows).unsqueeze(1)).exp_();
       d.mul_(grad_part.neg());
       d.scatter_add_(1, labels.narrow(0, begin, rows).unsqueeze(1), grad_part);
       grad_bias.add_(d.sum(0));
@@ -69,8 +70,9 @@ std::int64_t vocabulary_chunk_rows(std::int64_t vocabulary_size) {
   return std::max<std::int64_t>(16, kChunkElements / vocabulary_size);
 }
 
-at::Tensor vocabulary_log_probability(const at::Tensor& t, const at::Tensor& word, const at::Tensor& word_compute,
-                                      const at::Tensor& bias, const at::Tensor& labels, std::int64_t chunk_rows) {
+at::Tensor vocabulary_log_probability(const at::Tensor& t, const at::Tensor& word,
+                                      const at::Tensor& word_compute, const at::Tensor& bias,
+                                      const at::Tensor& labels, std::int64_t chunk_rows) {
   if (chunk_rows <= 0) chunk_rows = vocabulary_chunk_rows(word.size(0));
   return LogProbability::apply(t, word, word_compute, bias, labels, chunk_rows);
 }

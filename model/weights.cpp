@@ -10,8 +10,12 @@ class Caster {
   Caster(const Parameters& parameters, at::ScalarType dtype) : parameters_(parameters), dtype_(dtype) {}
 
   at::Tensor tensor(const std::string& name) const { return parameters_.leaf(name).to(dtype_); }
-  LinearWeights linear(const std::string& name) const { return {tensor(name + ".weight"), tensor(name + ".bias")}; }
-  NormWeights norm(const std::string& name) const { return {tensor(name + ".weight"), tensor(name + ".bias")}; }
+  LinearWeights linear(const std::string& name) const {
+    return {tensor(name + ".weight"), tensor(name + ".bias")};
+  }
+  NormWeights norm(const std::string& name) const {
+    return {tensor(name + ".weight"), tensor(name + ".bias")};
+  }
 
  private:
   const Parameters& parameters_;
@@ -72,7 +76,9 @@ at::Tensor prompt_vectors(const Parameters& parameters, const ModelConfig& confi
   return linear(at::relu(linear(states.squeeze(1), "mlp.0")), "mlp.2");
 }
 
-at::Tensor apply(const LinearWeights& linear, const at::Tensor& x) { return at::linear(x, linear.weight, linear.bias); }
+at::Tensor apply(const LinearWeights& linear, const at::Tensor& x) {
+  return at::linear(x, linear.weight, linear.bias);
+}
 
 at::Tensor apply(const NormWeights& norm, const at::Tensor& x, double eps) {
   return at::layer_norm(x, {x.size(-1)}, norm.weight, norm.bias, eps);

@@ -23,12 +23,14 @@ struct LayerWeights {
   NormWeights attention_norm, output_norm;
 };
 
-// The parameters as one forward pass uses them: matrix operands in the compute dtype, what is looked up or accumulated
-// in fp32. Casting is part of the graph, so gradients arrive in the fp32 leaves; each weight is cast once a pass.
+// The parameters as one forward pass uses them: matrix operands in the compute dtype, what is looked up or
+// accumulated in fp32. Casting is part of the graph, so gradients arrive in the fp32 leaves; each weight is
+// cast once a pass.
 struct Weights {
   at::ScalarType dtype = at::kFloat;
   at::Tensor word;          // (V, H) fp32, looked up
-  at::Tensor word_compute;  // (V, H) compute dtype, not part of the graph: the heads add to word's gradient themselves
+  at::Tensor word_compute;  // (V, H) compute dtype, not part of the graph: the heads add to word's gradient
+                            // themselves
   at::Tensor position;      // (positions, H) fp32
   at::Tensor token_type;    // (types, H) fp32
   NormWeights embeddings_norm;

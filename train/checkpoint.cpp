@@ -51,7 +51,8 @@ std::vector<fs::path> checkpoint_folders(const fs::path& checkpoints) {
   std::vector<fs::path> folders;
   if (fs::is_directory(checkpoints))
     for (const auto& entry : fs::directory_iterator(checkpoints))
-      if (entry.is_directory() && entry.path().filename().string().starts_with("step-")) folders.push_back(entry.path());
+      if (entry.is_directory() && entry.path().filename().string().starts_with("step-"))
+        folders.push_back(entry.path());
   std::sort(folders.begin(), folders.end());
   return folders;
 }
@@ -63,7 +64,8 @@ std::string damage(const fs::path& folder) {
     const json complete = json::parse(read_file(folder / "COMPLETE"));
     for (const char* name : kFiles) {
       const std::string expected = complete.at("files").at(name);
-      if (xxh3_128_of_file(folder / name) != expected) return fmt::format("{} is damaged (its hash differs)", name);
+      if (xxh3_128_of_file(folder / name) != expected)
+        return fmt::format("{} is damaged (its hash differs)", name);
     }
   } catch (const std::exception& error) {
     return error.what();
@@ -80,8 +82,8 @@ void copy_in(const at::Tensor& to, const std::map<std::string, at::Tensor>& tens
              const std::string& file) {
   const auto found = tensors.find(name);
   if (found == tensors.end() || found->second.sizes() != to.sizes())
-    throw InputError("{}: tensor {} is missing or has another shape: the checkpoint belongs to another model", file,
-                     name);
+    throw InputError("{}: tensor {} is missing or has another shape: the checkpoint belongs to another model",
+                     file, name);
   to.copy_(found->second);
 }
 
@@ -129,7 +131,8 @@ std::optional<fs::path> newest_checkpoint(const fs::path& checkpoints) {
 TrainState read_checkpoint(const fs::path& folder, Model& model, Optimizer& optimizer) {
   const std::string file = (folder / "optimizer.safetensors").string();
   auto weights = read_safetensors(folder / "model.safetensors");
-  weights.erase("dgca.candidates");  // made from the same confusion set and data again, or read with the model
+  weights.erase(
+      "dgca.candidates");  // made from the same confusion set and data again, or read with the model
   model.parameters->load(weights, (folder / "model.safetensors").string());
   const auto tensors = read_safetensors(folder / "optimizer.safetensors");
   const at::NoGradGuard no_grad;
@@ -156,7 +159,8 @@ void prune_checkpoints(const fs::path& checkpoints, const TrainState& state, std
     return state.metrics.contains(step) ? state.metrics[step].get<double>() : -1.0;
   };
   std::vector<fs::path> ranked = folders;
-  std::stable_sort(ranked.begin(), ranked.end(), [&](const fs::path& a, const fs::path& b) { return metric(a) > metric(b); });
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [&](const fs::path& a, const fs::path& b) { return metric(a) > metric(b); });
   for (std::size_t i = 0; i < std::min(keep_best, ranked.size()); ++i)
     if (metric(ranked[i]) >= 0) keep.push_back(ranked[i]);
   for (const fs::path& folder : folders)

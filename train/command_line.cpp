@@ -6,8 +6,8 @@ namespace relmpi {
 namespace {
 
 template <typename Enum>
-CLI::Option* add_choice(CLI::App& app, const std::string& name, Enum& value, const std::map<std::string, Enum>& names,
-                        const std::string& help) {
+CLI::Option* add_choice(CLI::App& app, const std::string& name, Enum& value,
+                        const std::map<std::string, Enum>& names, const std::string& help) {
   std::string known, now;
   for (const auto& [text, choice] : names) {
     known += (known.empty() ? "" : ", ") + text;
@@ -25,18 +25,35 @@ CLI::Option* add_choice(CLI::App& app, const std::string& name, Enum& value, con
 }
 
 void add_data_options(CLI::App& app, TrainOptions& o) {
-  app.add_option("--data", o.data, "training shards: a folder with manifest.json (relmpi-data shard)")->group("Data");
-  app.add_option("--validation", o.validation, "validation shards; without them the last model is kept")->group("Data");
-  app.add_option("--model", o.model, "folder to start from: Hugging Face BERT (safetensors) or relmpi's own")->group("Data");
+  app.add_option("--data", o.data, "training shards: a folder with manifest.json (relmpi-data shard)")
+      ->group("Data");
+  app.add_option("--validation", o.validation, "validation shards; without them the last model is kept")
+      ->group("Data");
+  app.add_option("--model", o.model, "folder to start from: Hugging Face BERT (safetensors) or relmpi's own")
+      ->group("Data");
   app.add_option("--vocab", o.vocab, "vocab.txt, to start from nothing in place of --model")->group("Data");
-  app.add_option("--confusion", o.confusion, "confusion set the candidates are made from (relmpi-data confusion)")->group("Data");
-  app.add_option("--mix-same", o.confusion_mix_same, "share of same-sound errors when candidates are ranked")->group("Data")->capture_default_str();
-  app.add_option("--mix-similar", o.confusion_mix_similar, "share of similar-sound errors")->group("Data")->capture_default_str();
-  app.add_option("--mix-shape", o.confusion_mix_shape, "share of similar-shape errors")->group("Data")->capture_default_str();
-  app.add_option("--mix-frequent", o.confusion_mix_frequent, "share of frequent characters")->group("Data")->capture_default_str();
-  app.add_option("--out", o.out, "the run's folder; the same command again goes on from its newest checkpoint")->group("Data");
+  app.add_option("--confusion", o.confusion,
+                 "confusion set the candidates are made from (relmpi-data confusion)")
+      ->group("Data");
+  app.add_option("--mix-same", o.confusion_mix_same, "share of same-sound errors when candidates are ranked")
+      ->group("Data")
+      ->capture_default_str();
+  app.add_option("--mix-similar", o.confusion_mix_similar, "share of similar-sound errors")
+      ->group("Data")
+      ->capture_default_str();
+  app.add_option("--mix-shape", o.confusion_mix_shape, "share of similar-shape errors")
+      ->group("Data")
+      ->capture_default_str();
+  app.add_option("--mix-frequent", o.confusion_mix_frequent, "share of frequent characters")
+      ->group("Data")
+      ->capture_default_str();
+  app.add_option("--out", o.out,
+                 "the run's folder; the same command again goes on from its newest checkpoint")
+      ->group("Data");
   app.add_flag("--fresh", o.fresh, "start anew; demands an empty --out")->group("Data");
-  app.add_option("--prefetch", o.prefetch, "steps the reader thread keeps ready")->group("Data")->capture_default_str();
+  app.add_option("--prefetch", o.prefetch, "steps the reader thread keeps ready")
+      ->group("Data")
+      ->capture_default_str();
   app.add_flag("--preload", o.preload, "keep all shards in memory")->group("Data");
 }
 
@@ -61,22 +78,32 @@ void add_shape_options(CLI::App& app, TrainOptions& o) {
   number("--gate-bias", o.gate_bias, "where the gate starts: alpha = sigmoid(bias)");
   add_choice<Positions>(app, "--positions", c.positions,
                         {{"sequential", Positions::kSequential}, {"aligned", Positions::kAligned}},
-                        "position numbers of the target slots: their own, or those of the source")->group(group);
-  add_choice<NormPlace>(app, "--layer-norm", c.layer_norm, {{"post", NormPlace::kPost}, {"pre", NormPlace::kPre}},
-                        "LayerNorm after each sub-layer (BERT) or before")->group(group);
+                        "position numbers of the target slots: their own, or those of the source")
+      ->group(group);
+  add_choice<NormPlace>(app, "--layer-norm", c.layer_norm,
+                        {{"post", NormPlace::kPost}, {"pre", NormPlace::kPre}},
+                        "LayerNorm after each sub-layer (BERT) or before")
+      ->group(group);
   add_choice<Ablation>(app, "--ablation", c.ablation,
                        {{"full", Ablation::kFull},
                         {"detector-only", Ablation::kDetectorOnly},
                         {"candidate-only", Ablation::kCandidateOnly},
                         {"baseline", Ablation::kBaseline}},
-                       "parts of the model")->group(group);
-  add_choice<Output>(app, "--output", c.output, {{"mixture", Output::kMixture}, {"candidates", Output::kCandidates}},
-                     "gated mixture, or the candidates alone")->group(group);
-  add_choice<CandidateSource>(app, "--candidates", c.candidate_source,
-                              {{"source", CandidateSource::kSource}, {"as-published", CandidateSource::kAsPublished}},
-                              "candidates of the source character, or of [MASK] as in the published program")->group(group);
-  app.add_option("--init-embeddings", o.init_embeddings, "random, or svd: from what stands beside what in --data")
-      ->group(group)->capture_default_str();
+                       "parts of the model")
+      ->group(group);
+  add_choice<Output>(app, "--output", c.output,
+                     {{"mixture", Output::kMixture}, {"candidates", Output::kCandidates}},
+                     "gated mixture, or the candidates alone")
+      ->group(group);
+  add_choice<CandidateSource>(
+      app, "--candidates", c.candidate_source,
+      {{"source", CandidateSource::kSource}, {"as-published", CandidateSource::kAsPublished}},
+      "candidates of the source character, or of [MASK] as in the published program")
+      ->group(group);
+  app.add_option("--init-embeddings", o.init_embeddings,
+                 "random, or svd: from what stands beside what in --data")
+      ->group(group)
+      ->capture_default_str();
 }
 
 void add_step_options(CLI::App& app, TrainOptions& o) {
@@ -96,19 +123,24 @@ void add_step_options(CLI::App& app, TrainOptions& o) {
   number("--weight-decay", o.weight_decay, "not on biases and LayerNorm");
   number("--clip", o.clip, "largest norm of all gradients; 0 = no clipping");
   number("--warmup", o.warmup, "share of the steps in which the rate rises");
-  add_choice<Schedule>(app, "--schedule", o.schedule,
-                       {{"linear", Schedule::kLinear}, {"cosine", Schedule::kCosine}, {"constant", Schedule::kConstant}},
-                       "learning rate after the warm-up")->group(group);
-  number("--mixture-after", o.mixture_after, "steps with the candidates alone before the gated mixture; -1 = as --output");
+  add_choice<Schedule>(
+      app, "--schedule", o.schedule,
+      {{"linear", Schedule::kLinear}, {"cosine", Schedule::kCosine}, {"constant", Schedule::kConstant}},
+      "learning rate after the warm-up")
+      ->group(group);
+  number("--mixture-after", o.mixture_after,
+         "steps with the candidates alone before the gated mixture; -1 = as --output");
   add_choice<MaskMode>(app, "--mft-mode", o.mft_mode,
                        {{"none", MaskMode::kNone},
                         {"correct", MaskMode::kCorrect},
                         {"errors", MaskMode::kErrors},
                         {"all", MaskMode::kAll}},
-                       "masked fine-tuning: which source characters may be masked")->group(group);
+                       "masked fine-tuning: which source characters may be masked")
+      ->group(group);
   number("--mft-rate", o.mft_rate, "share of them that is");
   number("--seed", o.seed, "of weights, order, dropout and masks");
-  number("--max-skipped", o.max_skipped, "steps in a row with gradients that are not finite before the run ends");
+  number("--max-skipped", o.max_skipped,
+         "steps in a row with gradients that are not finite before the run ends");
 }
 
 void add_run_options(CLI::App& app, TrainOptions& o) {
@@ -122,17 +154,27 @@ void add_run_options(CLI::App& app, TrainOptions& o) {
   number("--log-every", o.log_every, "steps between lines of metrics.jsonl");
   number("--metric", o.metric, "what the best model is chosen by: f1, f2, precision or recall");
   number("--patience", o.patience, "evaluations without a better one before training ends; 0 = never");
-  app.add_flag("--tune-thresholds", o.tune, "choose the decision thresholds on the validation set at each evaluation")->group(group);
+  app.add_flag("--tune-thresholds", o.tune,
+               "choose the decision thresholds on the validation set at each evaluation")
+      ->group(group);
   const char* ranks = "Ranks and devices";
   app.add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->group(ranks)->capture_default_str();
-  app.add_option("--threads", o.threads, "CPU threads of a rank; 0 = its share of the cores")->group(ranks)->capture_default_str();
-  app.add_option("--bucket-bytes", o.bucket_bytes, "gradients that travel together")->group(ranks)->capture_default_str();
-  app.add_option("--collective-timeout", o.collective_timeout, "seconds before a collective that hangs ends the job")
-      ->group(ranks)->capture_default_str();
+  app.add_option("--threads", o.threads, "CPU threads of a rank; 0 = its share of the cores")
+      ->group(ranks)
+      ->capture_default_str();
+  app.add_option("--bucket-bytes", o.bucket_bytes, "gradients that travel together")
+      ->group(ranks)
+      ->capture_default_str();
+  app.add_option("--collective-timeout", o.collective_timeout,
+                 "seconds before a collective that hangs ends the job")
+      ->group(ranks)
+      ->capture_default_str();
   app.add_option("--check-replicas", o.check_replicas, "steps between comparisons of the ranks' parameters")
-      ->group(ranks)->capture_default_str();
+      ->group(ranks)
+      ->capture_default_str();
   app.add_flag("--debug", o.debug,
-               "deterministic algorithms, anomaly detection, finiteness and replica checks at every step, no prefetch "
+               "deterministic algorithms, anomaly detection, finiteness and replica checks at every step, no "
+               "prefetch "
                "thread, synchronous kernels")
       ->group(ranks);
 }

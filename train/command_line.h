@@ -6,7 +6,8 @@
 
 namespace relmpi {
 
-// Adds every option of relmpi-train, in groups, with its default in --help. --config FILE (TOML) sets any of them.
+// Adds every option of relmpi-train, in groups, with its default in --help. --config FILE (TOML) sets any of
+// them.
 void add_train_options(CLI::App& app, TrainOptions& options);
 
 }  // namespace relmpi

@@ -11,7 +11,9 @@
 namespace relmpi {
 namespace {
 
-bool finite(const at::Tensor& tensor) { return !tensor.defined() || tensor.detach().isfinite().all().item<bool>(); }
+bool finite(const at::Tensor& tensor) {
+  return !tensor.defined() || tensor.detach().isfinite().all().item<bool>();
+}
 
 }  // namespace
 
@@ -23,16 +25,18 @@ void start_debugging() {
 }
 
 void check_heads(const Heads& heads) {
-  const std::pair<const char*, at::Tensor> named[] = {{"hidden states of the source slots", heads.source_hidden},
-                                                      {"hidden states of the target slots", heads.target_hidden},
-                                                      {"detector logits", heads.detector_logits},
-                                                      {"candidate probabilities", heads.candidate_probability},
-                                                      {"alpha", heads.alpha}};
+  const std::pair<const char*, at::Tensor> named[] = {
+      {"hidden states of the source slots", heads.source_hidden},
+      {"hidden states of the target slots", heads.target_hidden},
+      {"detector logits", heads.detector_logits},
+      {"candidate probabilities", heads.candidate_probability},
+      {"alpha", heads.alpha}};
   for (const auto& [name, tensor] : named)
     if (!finite(tensor))
-      throw RuntimeError("the {} hold NaN or infinity; the first such tensor of this forward pass. Look at the learning "
-                         "rate and at the model's weights",
-                         name);
+      throw RuntimeError(
+          "the {} hold NaN or infinity; the first such tensor of this forward pass. Look at the learning "
+          "rate and at the model's weights",
+          name);
 }
 
 void check_gradients(const Parameters& parameters, std::int64_t step) {
@@ -43,15 +47,17 @@ void check_gradients(const Parameters& parameters, std::int64_t step) {
 void check_replicas(const Parameters& parameters, Communicator& communicator, std::int64_t step) {
   if (communicator.size() == 1) return;
   const at::Tensor host = parameters.flat().detach().to(at::kCPU);
-  const auto hashes = communicator.gather_bytes(xxh3_128({static_cast<const char*>(host.data_ptr()), host.nbytes()}));
+  const auto hashes =
+      communicator.gather_bytes(xxh3_128({static_cast<const char*>(host.data_ptr()), host.nbytes()}));
   std::string problem;
   for (std::size_t rank = 1; rank < hashes.size(); ++rank)
     if (hashes[rank] != hashes[0]) problem += fmt::format(" {}", rank);
   problem = communicator.broadcast_bytes(problem);
   if (!problem.empty())
-    throw RuntimeError("step {}: the parameters of the ranks{} differ from rank 0's: a device computes wrongly, or the "
-                       "ranks run different binaries. Resume from the last checkpoint",
-                       step, problem);
+    throw RuntimeError(
+        "step {}: the parameters of the ranks{} differ from rank 0's: a device computes wrongly, or the "
+        "ranks run different binaries. Resume from the last checkpoint",
+        step, problem);
 }
 
 }  // namespace relmpi

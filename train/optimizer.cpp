@@ -68,7 +68,11 @@ void Optimizer::step(double lr) {
 }
 
 std::vector<std::pair<std::string, at::Tensor>> Optimizer::scalars() const {
-  return {{"step", steps_}, {"loss_scale", scale_}, {"growth", growth_}, {"skipped", skipped_}, {"in_a_row", in_a_row_}};
+  return {{"step", steps_},
+          {"loss_scale", scale_},
+          {"growth", growth_},
+          {"skipped", skipped_},
+          {"in_a_row", in_a_row_}};
 }
 
 }  // namespace relmpi

@@ -23,11 +23,13 @@ void TrainOptions::validate() const {
   demand(!out.empty(), "--out", out, "the folder of the run");
   demand(!model.empty() || !vocab.empty(), "--model", model,
          "given, or --vocab with a shape (--hidden, --layers, ...) to start from nothing");
-  demand(model.empty() || vocab.empty(), "--vocab", vocab, "left out with --model, which has its own vocab.txt");
+  demand(model.empty() || vocab.empty(), "--vocab", vocab,
+         "left out with --model, which has its own vocab.txt");
   demand((steps > 0) != (epochs > 0), "--steps", std::to_string(steps), "given, or --epochs, but not both");
   demand_number(epochs >= 0 && std::isfinite(epochs), "--epochs", epochs, "above 0");
   demand_number(global_batch >= 1, "--global-batch", static_cast<double>(global_batch), "at least 1");
-  demand_number(micro_batch >= 0, "--micro-batch", static_cast<double>(micro_batch), "at least 1, or 0 for no splitting");
+  demand_number(micro_batch >= 0, "--micro-batch", static_cast<double>(micro_batch),
+                "at least 1, or 0 for no splitting");
   demand_number(lr > 0 && std::isfinite(lr), "--lr", lr, "above 0");
   demand_number(beta1 >= 0 && beta1 < 1, "--beta1", beta1, "in [0, 1)");
   demand_number(beta2 >= 0 && beta2 < 1, "--beta2", beta2, "in [0, 1)");
@@ -40,11 +42,13 @@ void TrainOptions::validate() const {
          "f1, f2, precision or recall");
   demand(init_embeddings == "random" || init_embeddings == "svd", "--init-embeddings", init_embeddings,
          "random or svd");
-  demand(patience == 0 || !validation.empty(), "--patience", std::to_string(patience), "used with --validation");
+  demand(patience == 0 || !validation.empty(), "--patience", std::to_string(patience),
+         "used with --validation");
   demand(!tune || !validation.empty(), "--tune-thresholds", "set", "used with --validation");
   demand_number(log_every >= 1, "--log-every", static_cast<double>(log_every), "at least 1");
   demand_number(evaluate_every >= 0, "--evaluate-every", static_cast<double>(evaluate_every), "at least 0");
-  demand_number(checkpoint_every >= 0, "--checkpoint-every", static_cast<double>(checkpoint_every), "at least 0");
+  demand_number(checkpoint_every >= 0, "--checkpoint-every", static_cast<double>(checkpoint_every),
+                "at least 0");
   demand_number(patience >= 0, "--patience", static_cast<double>(patience), "at least 0");
   demand_number(prefetch >= 0 && prefetch <= 1024, "--prefetch", prefetch, "0 to 1024");
   demand_number(threads >= 0, "--threads", threads, "at least 0 (0 = chosen)");

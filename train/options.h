@@ -13,12 +13,13 @@ enum class Schedule { kLinear, kCosine, kConstant };
 // Everything a training run is told. Defaults are DESIGN's; `validate` says what is wrong, by option.
 struct TrainOptions {
   // data
-  std::string data, validation;       // folders with a manifest.json
-  std::string model;                  // a BERT or relmpi folder to start from; empty = from nothing
-  std::string vocab;                  // with an empty `model`
-  std::string confusion;              // confusion set the candidates are made from
-  double confusion_mix_same = 0.4, confusion_mix_similar = 0.3, confusion_mix_shape = 0.2, confusion_mix_frequent = 0.1;
-  std::string out;                    // the run's folder
+  std::string data, validation;  // folders with a manifest.json
+  std::string model;             // a BERT or relmpi folder to start from; empty = from nothing
+  std::string vocab;             // with an empty `model`
+  std::string confusion;         // confusion set the candidates are made from
+  double confusion_mix_same = 0.4, confusion_mix_similar = 0.3, confusion_mix_shape = 0.2,
+         confusion_mix_frequent = 0.1;
+  std::string out;  // the run's folder
   bool fresh = false;
 
   // model, where it starts from nothing or is a plain BERT
@@ -38,19 +39,20 @@ struct TrainOptions {
   double clip = 1.0;
   double warmup = 0.1;
   Schedule schedule = Schedule::kLinear;
-  std::int64_t mixture_after = -1;    // steps with the candidates alone before the mixture; -1 = as --output says
+  std::int64_t mixture_after =
+      -1;  // steps with the candidates alone before the mixture; -1 = as --output says
   MaskMode mft_mode = MaskMode::kCorrect;
   double mft_rate = 0.2;
   std::uint64_t seed = 1;
-  std::int64_t max_skipped = 50;      // steps in a row whose gradients are not finite
+  std::int64_t max_skipped = 50;  // steps in a row whose gradients are not finite
 
   // evaluation, checkpoints, log
-  std::int64_t evaluate_every = 0;    // 0 = at the end
+  std::int64_t evaluate_every = 0;  // 0 = at the end
   std::int64_t evaluate_limit = 0;
   std::int64_t checkpoint_every = 0;  // 0 = at evaluations and at the end
   std::int64_t log_every = 10;
   std::string metric = "f1";
-  std::int64_t patience = 0;          // evaluations without a better metric; 0 = never stop early
+  std::int64_t patience = 0;  // evaluations without a better metric; 0 = never stop early
   bool tune = false;
 
   // loader, ranks

@@ -11,7 +11,8 @@
 namespace relmpi {
 namespace {
 
-// The choices of --output, --positions, ... apply to a plain BERT as to a new model; a relmpi folder keeps its own.
+// The choices of --output, --positions, ... apply to a plain BERT as to a new model; a relmpi folder keeps
+// its own.
 void adopt_choices(ModelConfig& config, const ModelConfig& chosen) {
   config.prompt_length = chosen.prompt_length;
   config.candidates = chosen.candidates;
@@ -31,8 +32,8 @@ Model open_model(const TrainOptions& options, at::Device device) {
   });
 }
 
-Model new_model(const TrainOptions& options, const Dataset& data, std::shared_ptr<const Vocabulary> vocabulary,
-                at::Device device) {
+Model new_model(const TrainOptions& options, const Dataset& data,
+                std::shared_ptr<const Vocabulary> vocabulary, at::Device device) {
   Model model;
   model.config = options.shape;
   model.vocabulary = std::move(vocabulary);
@@ -54,8 +55,9 @@ void add_candidates(Model& model, const TrainOptions& options, const Dataset& da
   if (!model.config.has_candidates()) return;
   if (options.confusion.empty()) {
     if (model.candidates.width > 0) return;
-    throw InputError("--confusion is not given: the candidate head needs a confusion set (relmpi-data confusion); "
-                     "without one use --ablation detector-only or baseline");
+    throw InputError(
+        "--confusion is not given: the candidate head needs a confusion set (relmpi-data confusion); "
+        "without one use --ablation detector-only or baseline");
   }
   const ErrorMix mix{options.confusion_mix_same, options.confusion_mix_similar, options.confusion_mix_shape,
                      options.confusion_mix_frequent};
@@ -63,7 +65,8 @@ void add_candidates(Model& model, const TrainOptions& options, const Dataset& da
   model.candidates = build_candidates(*model.vocabulary, ConfusionSet::load(options.confusion), counts,
                                       static_cast<std::int32_t>(model.config.candidates), mix);
   // A model may have more embeddings than its vocabulary has tokens: the rest have no candidates.
-  model.candidates.ids.resize(static_cast<std::size_t>(model.config.vocab_size * model.config.candidates), -1);
+  model.candidates.ids.resize(static_cast<std::size_t>(model.config.vocab_size * model.config.candidates),
+                              -1);
   model.candidates.vocabulary_size = static_cast<std::int32_t>(model.config.vocab_size);
 }
 
@@ -79,13 +82,14 @@ Setup prepare(const TrainOptions& options, const Communicator& communicator, at:
     vocabulary = std::make_shared<Vocabulary>(Vocabulary::load(options.vocab));
   }
   setup.data = std::make_shared<Dataset>(options.data, *vocabulary);
-  if (!options.validation.empty()) setup.validation = std::make_shared<Dataset>(options.validation, *vocabulary);
+  if (!options.validation.empty())
+    setup.validation = std::make_shared<Dataset>(options.validation, *vocabulary);
   if (setup.data->sentences() < communicator.size())
-    throw InputError("{} has {} sentences for {} ranks: start at most {} ranks", options.data, setup.data->sentences(),
-                     communicator.size(), setup.data->sentences());
+    throw InputError("{} has {} sentences for {} ranks: start at most {} ranks", options.data,
+                     setup.data->sentences(), communicator.size(), setup.data->sentences());
   if (options.global_batch < communicator.size())
-    throw InputError("--global-batch is {} for {} ranks: it must be at least the number of ranks", options.global_batch,
-                     communicator.size());
+    throw InputError("--global-batch is {} for {} ranks: it must be at least the number of ranks",
+                     options.global_batch, communicator.size());
   if (options.model.empty()) setup.model = new_model(options, *setup.data, vocabulary, device);
   add_candidates(setup.model, options, *setup.data);
   return setup;
@@ -98,7 +102,8 @@ nlohmann::json run_identity(const TrainOptions& o, const Setup& setup, std::int6
   return {{"data", setup.data->fingerprint()},
           {"validation", setup.validation ? setup.validation->fingerprint() : ""},
           {"vocabulary", setup.model.vocabulary->xxh3()},
-          {"candidates", xxh3_128({reinterpret_cast<const char*>(table.data()), table.size() * sizeof(std::int32_t)})},
+          {"candidates",
+           xxh3_128({reinterpret_cast<const char*>(table.data()), table.size() * sizeof(std::int32_t)})},
           {"model", model},
           {"seed", o.seed},
           {"precision", o.precision},
@@ -125,9 +130,10 @@ void demand_same_run(const nlohmann::json& before, const nlohmann::json& now) {
       differences += fmt::format("\n  {}: {} before, {} now", name,
                                  before.contains(name) ? before[name].dump() : "nothing", value.dump());
   if (!differences.empty())
-    throw InputError("the run in --out was started with something else, so it cannot go on:{}\nGive the same again, or "
-                     "start another run in another folder (--out)",
-                     differences);
+    throw InputError(
+        "the run in --out was started with something else, so it cannot go on:{}\nGive the same again, or "
+        "start another run in another folder (--out)",
+        differences);
 }
 
 }  // namespace relmpi

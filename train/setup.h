@@ -16,12 +16,12 @@ struct Setup {
   Model model;
 };
 
-// Throws InputError for data, vocabulary, model or confusion set that are missing, damaged or do not belong together, and
-// for fewer sentences than ranks.
+// Throws InputError for data, vocabulary, model or confusion set that are missing, damaged or do not belong
+// together, and for fewer sentences than ranks.
 Setup prepare(const TrainOptions& options, const Communicator& communicator, at::Device device);
 
-// What has to be the same when a run goes on: data, vocabulary, shape and recipe. Not the number of ranks, micro-batches
-// and other matters of speed.
+// What has to be the same when a run goes on: data, vocabulary, shape and recipe. Not the number of ranks,
+// micro-batches and other matters of speed.
 nlohmann::json run_identity(const TrainOptions& options, const Setup& setup, std::int64_t total_steps);
 
 // Throws InputError with a list of what differs.

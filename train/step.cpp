@@ -26,8 +26,8 @@ TrainStep::TrainStep(Model& model, Communicator& communicator, const TrainOption
       table_(model.candidate_table()),
       dtype_(dtype_of(options.precision)),
       optimizer_(*model.parameters, options),
-      reducer_(communicator, model.parameters->leaves(), model.parameters->offsets(), model.parameters->flat_grad(),
-               model.parameters->prompt_begin(), reducer_options(options)) {}
+      reducer_(communicator, model.parameters->leaves(), model.parameters->offsets(),
+               model.parameters->flat_grad(), model.parameters->prompt_begin(), reducer_options(options)) {}
 
 StepResult TrainStep::run(const StepBatches& batches, std::int64_t number, double lr, bool stopping) {
   const ModelConfig& config = model_.config;
@@ -66,8 +66,12 @@ StepResult TrainStep::run(const StepBatches& batches, std::int64_t number, doubl
 }
 
 void TrainStep::reduce_counts(StepResult& result) {
-  std::array<std::int64_t, 7> all{result.counts.positions, result.counts.characters, result.counts.ranked,
-                                  result.counts.masked,    result.sentences,         result.tokens,
+  std::array<std::int64_t, 7> all{result.counts.positions,
+                                  result.counts.characters,
+                                  result.counts.ranked,
+                                  result.counts.masked,
+                                  result.sentences,
+                                  result.tokens,
                                   result.stop};
   communicator_.all_reduce_host(all.data(), static_cast<std::int64_t>(all.size()), ReduceType::kInt64);
   result.counts = {.positions = all[0], .characters = all[1], .ranked = all[2], .masked = all[3]};
@@ -87,10 +91,12 @@ at::Tensor TrainStep::backward(const Inputs& inputs, const LossCounts& counts, c
   return sums.stacked();
 }
 
-// The prompt network saw no text: every rank sends the gradient of its 2P x H output and backpropagates the sum.
+// The prompt network saw no text: every rank sends the gradient of its 2P x H output and backpropagates the
+// sum.
 void TrainStep::finish_prompt(const at::Tensor& output, const at::Tensor& leaf) {
   at::Tensor grad = leaf.grad();
-  communicator_.all_reduce(grad.data_ptr(), grad.numel(), ReduceType::kFloat32, current_stream(grad.device()));
+  communicator_.all_reduce(grad.data_ptr(), grad.numel(), ReduceType::kFloat32,
+                           current_stream(grad.device()));
   output.backward(grad);
 }
 

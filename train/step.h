@@ -13,18 +13,19 @@
 
 namespace relmpi {
 
-// What one step leaves behind: loss sums of this rank on the device, counts of the whole global batch on the host.
+// What one step leaves behind: loss sums of this rank on the device, counts of the whole global batch on the
+// host.
 struct StepResult {
-  at::Tensor sums;     // (4) fp32
+  at::Tensor sums;  // (4) fp32
   LossCounts counts;
   std::int64_t sentences = 0;  // of the global batch
   std::int64_t tokens = 0;     // forward slots without padding, of the global batch
   std::int64_t stop = 0;       // ranks that were asked to stop
 };
 
-// One optimiser step: forward and backward over the rank's micro-batches, gradients summed over ranks while the backward
-// pass goes on, one update. Sums are divided by the counts of the whole global batch, so the result does not depend on how
-// the batch was cut into ranks and micro-batches.
+// One optimiser step: forward and backward over the rank's micro-batches, gradients summed over ranks while
+// the backward pass goes on, one update. Sums are divided by the counts of the whole global batch, so the
+// result does not depend on how the batch was cut into ranks and micro-batches.
 class TrainStep {
  public:
   TrainStep(Model& model, Communicator& communicator, const TrainOptions& options);

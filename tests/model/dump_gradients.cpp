@@ -15,7 +15,7 @@ namespace {
 using nlohmann::json;
 
 struct Options {
-  std::string model, batch, out, precision = "fp32";
+  std::string model, batch, out, save, precision = "fp32";
   std::int64_t micro_batch = 0, chunk = 0;
 };
 
@@ -66,6 +66,8 @@ at::Tensor padded(const std::vector<at::Tensor>& rows, std::int64_t width) {
 
 int run(const Options& options) {
   const Model model = load_model(options.model, at::kCPU);
+  if (!options.save.empty()) save_model(options.save, model);
+  if (options.batch.empty()) return 0;
   const ModelConfig& config = model.config;
   const json document = json::parse(read_file(options.batch));
   const auto rows = document["source"].size();
@@ -105,7 +107,9 @@ int run(const Options& options) {
     const at::Tensor none = at::zeros({z.size(0)});
     std::int64_t at_row = 0;
     for (const std::int64_t n : inputs.lengths) {
-      const auto part_of = [&](const at::Tensor& t) { return (t.defined() ? t.detach() : none).narrow(0, at_row, n); };
+      const auto part_of = [&](const at::Tensor& t) {
+        return (t.defined() ? t.detach() : none).narrow(0, at_row, n);
+      };
       d.push_back(part_of(heads.detector_logits.defined() ? at::sigmoid(heads.detector_logits) : none));
       alpha.push_back(part_of(heads.alpha));
       logits.push_back(part_of(z));
@@ -140,8 +144,9 @@ int main(int argc, char** argv) {
   CLI::App app("Runs one batch and writes losses, outputs and gradients.", "dump_gradients");
   relmpi::Options options;
   app.add_option("--model", options.model)->required();
-  app.add_option("--batch", options.batch)->required();
-  app.add_option("--out", options.out)->required();
+  app.add_option("--batch", options.batch);
+  app.add_option("--out", options.out);
+  app.add_option("--save", options.save, "folder that exists: write the model as it was opened");
   app.add_option("--precision", options.precision);
   app.add_option("--micro-batch", options.micro_batch);
   app.add_option("--chunk", options.chunk, "rows of logits made at once");

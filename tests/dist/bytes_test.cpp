@@ -1,0 +1,44 @@
+#include <gtest/gtest.h>
+
+#include "base/torch_headers.h"
+#include "dist/device.h"
+#include "dist/doctor.h"
+#include "dist/launch.h"
+
+namespace relmpi {
+namespace {
+
+TEST(ParseBytes, KnowsDecimalAndBinaryUnits) {
+  EXPECT_EQ(parse_bytes("4096"), 4096);
+  EXPECT_EQ(parse_bytes("64MiB"), 64 << 20);
+  EXPECT_EQ(parse_bytes("1.5GB"), 1'500'000'000);
+  EXPECT_EQ(parse_bytes("2KiB"), 2048);
+}
+
+TEST(ParseBytes, RefusesWhatIsNoSize) {
+  for (const char* text : {"", "MiB", "-1MiB", "0", "12 parsecs", "nan", "infGB", "1e400"})
+    EXPECT_THROW(parse_bytes(text), InputError) << text;
+}
+
+TEST(Device, NamesWhatIsWrong) {
+  Communicator one;
+  EXPECT_TRUE(choose_device(one, "cpu").is_cpu());
+  EXPECT_THROW(choose_device(one, "tpu"), InputError);
+  EXPECT_THROW(choose_device(one, "cuda:x"), InputError);
+  EXPECT_THROW(choose_device(one, "cuda:99"), InputError);
+}
+
+TEST(Launch, OneProcessWithoutALauncher) {
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_FD", "SLURM_STEP_ID"})
+    ::unsetenv(name);
+  ::setenv("SLURM_JOB_ID", "7", 1);  // the shell of a batch script
+  EXPECT_FALSE(detect_launch().launched);
+  ::setenv("SLURM_STEP_ID", "0", 1);
+  ::setenv("SLURM_PROCID", "0", 1);
+  EXPECT_EQ(detect_launch().launcher, "srun");
+  ::setenv("OMPI_COMM_WORLD_SIZE", "2", 1);
+  EXPECT_EQ(detect_launch().launcher, "mpirun");
+}
+
+}  // namespace
+}  // namespace relmpi

@@ -1,0 +1,116 @@
+#include "train/checkpoint.h"
+
+#include <gtest/gtest.h>
+
+#include "base/files.h"
+#include "base/torch_headers.h"
+#include "model/initialise.h"
+
+namespace relmpi {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Checkpoints : public testing::Test {
+ protected:
+  Checkpoints() : model_(make_model()), optimizer_(*model_.parameters, options_) {
+    folder_ = fs::temp_directory_path() / fmt::format("relmpi-checkpoints-{}", ::getpid());
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  ~Checkpoints() override { fs::remove_all(folder_); }
+
+  static Model make_model() {
+    Model model;
+    model.vocabulary = std::make_shared<Vocabulary>(
+        Vocabulary::from_bytes("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n一\n二\n", "test"));
+    model.config.vocab_size = 7;
+    model.config.hidden_size = 8;
+    model.config.num_attention_heads = 2;
+    model.config.num_hidden_layers = 1;
+    model.config.intermediate_size = 16;
+    model.config.ablation = Ablation::kDetectorOnly;
+    model.parameters = std::make_shared<Parameters>(parameter_specs(model.config), at::kCPU);
+    initialise(*model.parameters, model.config, {.seed = 5});
+    return model;
+  }
+
+  void train_and_write(std::int64_t step, double metric) {
+    at::manual_seed(static_cast<std::uint64_t>(step));
+    model_.parameters->flat_grad().copy_(at::randn_like(model_.parameters->flat()));
+    optimizer_.step(0.01);
+    state_.step = step;
+    state_.metrics[std::to_string(step)] = metric;
+    write_checkpoint(folder_, model_, optimizer_, state_);
+  }
+  std::vector<std::string> names() const {
+    std::vector<std::string> all;
+    for (const auto& entry : fs::directory_iterator(folder_)) all.push_back(entry.path().filename().string());
+    std::sort(all.begin(), all.end());
+    return all;
+  }
+
+  TrainOptions options_;
+  Model model_;
+  Optimizer optimizer_;
+  TrainState state_;
+  fs::path folder_;
+};
+
+TEST_F(Checkpoints, GiveBackEveryBit) {
+  state_.epoch = 3;
+  state_.step_in_epoch = 17;
+  state_.identity = {{"seed", 1}};
+  train_and_write(10, 0.5);
+  Model other = make_model();
+  Optimizer optimizer(*other.parameters, options_);
+  const auto newest = newest_checkpoint(folder_);
+  ASSERT_TRUE(newest);
+  const TrainState state = read_checkpoint(*newest, other, optimizer);
+  EXPECT_TRUE(other.parameters->flat().equal(model_.parameters->flat()));
+  EXPECT_TRUE(optimizer.first_moment().equal(optimizer_.first_moment()));
+  EXPECT_TRUE(optimizer.second_moment().equal(optimizer_.second_moment()));
+  for (std::size_t i = 0; i < optimizer.scalars().size(); ++i)
+    EXPECT_TRUE(optimizer.scalars()[i].second.equal(optimizer_.scalars()[i].second));
+  EXPECT_EQ(state.step, 10);
+  EXPECT_EQ(state.epoch, 3);
+  EXPECT_EQ(state.step_in_epoch, 17);
+  EXPECT_EQ(state.identity, state_.identity);
+}
+
+TEST_F(Checkpoints, DamagedOnesArePassedOver) {
+  train_and_write(1, 0.1);
+  train_and_write(2, 0.2);
+  train_and_write(3, 0.3);
+  const fs::path weights = folder_ / "step-00000003" / "model.safetensors";
+  std::string bytes = read_file(weights);
+  bytes[bytes.size() / 2] ^= 0x10;
+  write_file_atomic(weights, bytes);
+  fs::remove(folder_ / "step-00000002" / "COMPLETE");
+  EXPECT_EQ(newest_checkpoint(folder_)->filename(), "step-00000001");
+}
+
+TEST_F(Checkpoints, PruningKeepsTheLastTwoAndTheBestThree) {
+  const double metrics[] = {0.9, 0.1, 0.8, 0.2, 0.7, 0.3, 0.4};
+  for (std::int64_t step = 1; step <= 7; ++step) train_and_write(step, metrics[step - 1]);
+  prune_checkpoints(folder_, state_);
+  EXPECT_EQ(names(), (std::vector<std::string>{"step-00000001", "step-00000003", "step-00000005",
+                                               "step-00000006", "step-00000007"}));
+}
+
+TEST_F(Checkpoints, AnotherShapeIsRefusedByName) {
+  train_and_write(1, 0.1);
+  Model other = make_model();
+  other.config.intermediate_size = 24;
+  other.parameters = std::make_shared<Parameters>(parameter_specs(other.config), at::kCPU);
+  Optimizer optimizer(*other.parameters, options_);
+  try {
+    read_checkpoint(folder_ / "step-00000001", other, optimizer);
+    FAIL() << "no error";
+  } catch (const InputError& error) {
+    EXPECT_NE(std::string(error.what()).find("intermediate"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace relmpi
