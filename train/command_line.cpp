@@ -183,6 +183,7 @@ void add_run_options(CLI::App& app, TrainOptions& o) {
 
 void add_train_options(CLI::App& app, TrainOptions& options) {
   app.set_config("--config", "", "TOML file with any of these options, such as a run's config.toml");
+  app.allow_config_extras(CLI::config_extras_mode::error);  // a misspelt name is not passed over
   add_data_options(app, options);
   add_shape_options(app, options);
   add_step_options(app, options);

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "base/hash.h"
 #include "base/torch_headers.h"
 #include "data/candidates.h"
@@ -70,6 +72,19 @@ void add_candidates(Model& model, const TrainOptions& options, const Dataset& da
   model.candidates.vocabulary_size = static_cast<std::int32_t>(model.config.vocab_size);
 }
 
+// Said before the first step, not by the batch that happens to hold the sentence.
+void demand_fitting(const std::string& folder, const Dataset& data, const ModelConfig& config) {
+  const auto& lengths = data.lengths();
+  const auto too_long = std::count_if(lengths.begin(), lengths.end(),
+                                      [&](std::int64_t length) { return length > config.max_characters(); });
+  if (too_long > 0)
+    throw InputError(
+        "{}: {} sentences have more than {} characters, which is what the model takes (max_length {} = 2n + "
+        "{}); raise --max-length or shard with --max-length {}",
+        folder, too_long, config.max_characters(), config.max_length, 2 * config.border(),
+        config.max_characters());
+}
+
 }  // namespace
 
 Setup prepare(const TrainOptions& options, const Communicator& communicator, at::Device device) {
@@ -91,6 +106,7 @@ Setup prepare(const TrainOptions& options, const Communicator& communicator, at:
     throw InputError("--global-batch is {} for {} ranks: it must be at least the number of ranks",
                      options.global_batch, communicator.size());
   if (options.model.empty()) setup.model = new_model(options, *setup.data, vocabulary, device);
+  demand_fitting(options.data, *setup.data, setup.model.config);
   add_candidates(setup.model, options, *setup.data);
   return setup;
 }
