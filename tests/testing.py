@@ -11,7 +11,6 @@ import os
 import pathlib
 import random
 import shutil
-import signal
 import struct
 import subprocess
 import sys
@@ -156,8 +155,9 @@ def options(defaults, changes):
         option = changes[at - 1]
         del changes[at - 1:at + 1]
         del words[words.index(option):words.index(option) + 2]
-    for option in changes:
-        if str(option).startswith("--") and option in words:
+    for change in changes:
+        option = str(change).split("=")[0]
+        if option.startswith("--") and option in words:
             at = words.index(option)
             del words[at:at + 2]
     return words + [str(change) for change in changes]
@@ -245,6 +245,14 @@ def ranks_of(process):
     """Process ids of the ranks that an mpirun has started."""
     children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     return [int(child) for child in children if "relmpi" in pathlib.Path(f"/proc/{child}/cmdline").read_text()]
+
+
+def runs(pid):
+    """Whether the process is there and no zombie (where nobody waits for orphans, those stay)."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def main():

@@ -58,7 +58,8 @@ class Resume(testing.ProgramCase):
         for attempt in range(3):
             out = self.path(f"{name}-{attempt}")
             first = self.stop_after(3, out, *more, ranks=ranks)
-            second = first and self.stop_after(12, out, *more, ranks=ranks)
+            # Old lines must not be taken for new ones.
+            second = first and first["step"] < 10 and self.stop_after(12, out, *more, ranks=ranks)
             if not second:
                 continue
             self.assertLess(first["step"], second["step"])
