@@ -132,6 +132,7 @@ std::u32string apply(const std::u32string& text, const std::vector<Change>& chan
 void EvaluateOptions::validate() const {
   if (passes < 1 || passes > 100) throw InputError("--passes is {}, but must be 1 to 100", passes);
   if (batch < 1) throw InputError("--batch is {}, but must be at least 1", batch);
+  if (limit < 0) throw InputError("--limit is {}, but must be at least 0 (0 = all)", limit);
   if (tune && passes > 1)
     throw InputError("thresholds are tuned on one pass: use --tune-thresholds without --passes {}", passes);
 }
