@@ -133,6 +133,7 @@ std::vector<Comparison> compare_family(std::span<const PolicyRows> policies,
     }
   }
   std::vector<double> p_values;
+  p_values.reserve(family.size());
   for (const Comparison& comparison : family) p_values.push_back(comparison.p);
   const std::vector<double> adjusted = holm(p_values);
   for (std::size_t i = 0; i < family.size(); ++i) family[i].p_holm = adjusted[i];
