@@ -182,6 +182,43 @@ TEST_F(LoaderTest, AResumedLoaderGoesOnExactly) {
   EXPECT_TRUE(take(at_end, 1)[0] == all[kSteps]);
 }
 
+TEST_F(LoaderTest, AnEpochOfSeveralPools) {
+  const TemporaryFolder folder;
+  const Vocabulary vocabulary = small_vocabulary();
+  constexpr std::size_t kMany = 140000;  // two pools of 65,536 and a small one
+  const auto pairs = random_pairs(33, kMany, 3);
+  const auto dataset = std::make_shared<const Dataset>(shard(folder, pairs, vocabulary, 2), vocabulary);
+  LoaderOptions mine = options(2);
+  mine.global_batch = 1000;
+  mine.micro_batch = 0;
+  const std::int64_t steps = Loader(dataset, mine).steps_per_epoch();
+  const auto take_from = [&](const LoaderOptions& from, std::int64_t count) {
+    Loader loader(dataset, from);
+    std::vector<Step> result;
+    for (std::int64_t i = 0; i < count; ++i) result.push_back(copy(loader.next()));
+    return result;
+  };
+  const auto all = take_from(mine, steps + 1);
+  std::vector<int> seen(kMany);
+  for (std::int64_t i = 0; i < steps; ++i) {
+    for (const Row& row : all[static_cast<std::size_t>(i)].micro_batches.at(0)) {
+      const auto sentence = static_cast<std::size_t>(row.sentence);
+      ++seen[sentence];
+      ASSERT_EQ(row.source.size(), pairs[sentence].source.size());
+      ASSERT_EQ(row.source[0], vocabulary.character_id(pairs[sentence].source[0]));
+      ASSERT_EQ(row.target[0], vocabulary.character_id(pairs[sentence].target[0]));
+    }
+  }
+  EXPECT_TRUE(std::ranges::all_of(seen, [](int n) { return n == 1; }));
+  for (const std::int64_t at : {std::int64_t{30}, std::int64_t{100}, steps - 1}) {  // in each of the pools
+    LoaderOptions resumed = mine;
+    resumed.prefetch = 0;
+    resumed.first_step = at;
+    const auto rest = take_from(resumed, steps + 1 - at);
+    EXPECT_TRUE(std::equal(rest.begin(), rest.end(), all.begin() + at, all.end())) << at;
+  }
+}
+
 TEST_F(LoaderTest, ArraysLieAlignedInTheMemoryThatWasAskedFor) {
   std::map<const std::byte*, std::size_t> blocks;
   LoaderOptions mine = options();

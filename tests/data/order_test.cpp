@@ -133,6 +133,14 @@ TEST(OrderOfPool, SentencesOfManyBlocksMeetInABatch) {
   EXPECT_GT(blocks, 30);  // of 49: what drawing 64 times at random gives is 36
 }
 
+TEST(OrderOfPool, BlocksMeetOthersInEveryEpoch) {
+  const auto lengths = random_lengths(5000);
+  const OrderOptions options{1, 50, 100, 1000};
+  const auto ranges = EpochOrder(lengths, options, 0).pool(0).ranges;
+  EXPECT_EQ(EpochOrder(lengths, options, 0).pool(0).ranges, ranges);
+  EXPECT_NE(EpochOrder(lengths, options, 1).pool(0).ranges, ranges);
+}
+
 TEST(OrderOfPool, StepsAreNotSortedByLength) {
   const auto lengths = random_lengths(50000);
   const Pool pool = EpochOrder(lengths, {1, 64}, 0).pool(0);
