@@ -13,8 +13,8 @@ namespace relmpi {
 // bert-base-chinese is U+2028).
 class Vocabulary {
  public:
-  // Throws InputError naming file and line for: no such file, a duplicate or empty token, invalid UTF-8, or one of
-  // [PAD] [UNK] [CLS] [SEP] [MASK] missing.
+  // Throws InputError naming file and line for: no such file, a duplicate or empty token, invalid UTF-8, or
+  // one of [PAD] [UNK] [CLS] [SEP] [MASK] missing.
   static Vocabulary load(const std::filesystem::path& path);
   static Vocabulary from_bytes(std::string bytes, const std::string& name);
 

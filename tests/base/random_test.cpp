@@ -53,7 +53,8 @@ TEST(Random, BelowIsEvenAlsoWhereTheBoundIsNoPowerOfTwo) {
   double chi_square = 0;
   for (int count : counts) chi_square += std::pow(count - kDraws / 7.0, 2) / (kDraws / 7.0);
   EXPECT_LT(chi_square, 27.9);  // 6 degrees of freedom, p = 1e-4
-  // 2^64 is 4/3 of this bound: without rejection the multiples of 3 would be drawn twice as often as the others.
+  // 2^64 is 4/3 of this bound: without rejection the multiples of 3 would be drawn twice as often as the
+  // others.
   constexpr std::uint64_t kBound = 3ULL << 62;
   int multiples = 0;
   for (int i = 0; i < 10000; ++i) {
