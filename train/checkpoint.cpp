@@ -134,6 +134,7 @@ TrainState read_checkpoint(const fs::path& folder, Model& model, Optimizer& opti
   weights.erase(
       "dgca.candidates");  // made from the same confusion set and data again, or read with the model
   model.parameters->load(weights, (folder / "model.safetensors").string());
+  model.config.thresholds = load_config(folder / "config.json").thresholds;  // the last evaluation's choice
   const auto tensors = read_safetensors(folder / "optimizer.safetensors");
   const at::NoGradGuard no_grad;
   for (auto& [name, scalar] : optimizer.scalars()) copy_in(scalar, tensors, name, file);
