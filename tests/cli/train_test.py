@@ -149,14 +149,11 @@ class WrongUse(testing.ProgramCase):
     def test_values(self):
         steps = ["--steps", 3]
         for option, values in {
-            "--precision": ["fp8", ""], "--positions": ["foo"], "--ablation": ["half"], "--schedule": ["steep"],
-            "--mft-mode": ["some"], "--layer-norm": ["none"], "--lr": ["0", "-1", "nan", "inf", "fast"],
-            "--global-batch": ["0", "-4", "2.5", "many"], "--micro-batch": ["-1"], "--warmup": ["1", "-0.1", "nan"],
-            "--mft-rate": ["1", "-0.5"], "--metric": ["f3"], "--beta2": ["1"], "--clip": ["-1"],
-            "--init-embeddings": ["glove"], "--device": ["gpu", "cuda", "cuda:0", "cuda:x"], "--log-every": ["0"],
-            "--max-skipped": ["0"], "--prefetch": ["-1"], "--patience": ["-2", "3"], "--threads": ["-1"],
-            "--collective-timeout": ["0"], "--hidden": ["33", "0"], "--heads": ["0"], "--dropout": ["1", "-0.1"],
-            "--prompt-length": ["-1", "65"], "--candidate-count": ["0"], "--unheard-of": ["1"],
+            "--precision": ["fp8"], "--positions": ["foo"], "--ablation": ["half"], "--schedule": ["steep"],
+            "--mft-mode": ["some"], "--lr": ["0", "nan", "fast"], "--global-batch": ["0", "2.5"], "--micro-batch": ["-1"],
+            "--warmup": ["1"], "--metric": ["f3"], "--clip": ["-1"], "--device": ["gpu", "cuda", "cuda:0", "cuda:x"],
+            "--log-every": ["0"], "--prefetch": ["-1"], "--patience": ["-2", "3"], "--hidden": ["33"], "--heads": ["0"],
+            "--dropout": ["1"], "--prompt-length": ["65"], "--candidate-count": ["0"], "--unheard-of": ["1"],
         }.items():
             for value in values:
                 with self.subTest(option, value=value):

@@ -88,6 +88,18 @@ class Resume(testing.ProgramCase):
     def test_tuned_thresholds_go_on_too(self):
         self.stopped_twice("run", "--tune-thresholds")
 
+    def test_thresholds_last_until_the_next_evaluation(self):
+        out = self.path("run")
+        words = self.options("--tune-thresholds", "--evaluate-every", 10, "--checkpoint-every", 5, "--steps", 20)
+        self.train(out, *words)
+        between = (out / "checkpoints/step-00000015/config.json").read_bytes()
+        tuned = json.loads(between)["dgca"]["thresholds"]
+        self.assertNotEqual(tuned, {"detect": 0.5, "gate": 0.3, "margin": 0.0}, "these defaults test nothing")
+        for step in ("step-00000015", "step-00000020"):
+            shutil.rmtree(out / "checkpoints" / step)
+        self.train(out, *words)
+        self.assertEqual((out / "checkpoints/step-00000015/config.json").read_bytes(), between)
+
     def test_another_number_of_ranks_goes_on_alike(self):
         whole = self.path("whole")
         still = [*testing.NO_DROPOUT, "--checkpoint-every", 10, "--evaluate-every", 0]
