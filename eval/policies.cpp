@@ -13,7 +13,7 @@ namespace {
 
 using Kind = PolicySpec::Kind;
 
-// The next action of a policy that looks at U and the number of steps alone.
+// The next action of a policy that goes step by step.
 class Chooser {
  public:
   Chooser(const PolicySpec& policy, const ProgressModel& progress, const PolicyRun& run, std::int64_t item)
@@ -22,10 +22,11 @@ class Chooser {
     planned_ = static_cast<int>(whole) + (random_.uniform() < policy.mean_steps - whole ? 1 : 0);
   }
 
-  Action next(double u, int steps) {
+  Action next(const State& state) {
+    const int steps = state.depth;
     switch (policy_.kind) {
       case Kind::kMdp:
-        return progress_.best_action(u);
+        return progress_.best_action(state);
       case Kind::kFixed:
         return steps < policy_.k    ? Action::kRetrieve
                : steps == policy_.k ? Action::kReason
@@ -35,7 +36,8 @@ class Chooser {
       case Kind::kAlwaysReason:
         return Action::kReason;
       case Kind::kThreshold:
-        return u >= policy_.threshold ? Action::kTerminate : Action::kRetrieve;
+        return progress_.u(state) >= policy_.threshold || state.settled[1] ? Action::kTerminate
+                                                                           : Action::kRetrieve;
       case Kind::kRandom:
         if (steps >= planned_) return Action::kTerminate;
         return random_.uniform() < policy_.retrieve_share ? Action::kRetrieve : Action::kReason;
@@ -151,7 +153,7 @@ std::vector<Trajectory> run_policy(const PolicySpec& policy, CorrectionStates& s
   for (int steps = 0; steps < run.max_steps && !active.empty(); ++steps) {
     std::vector<std::size_t> chosen[2], still;
     for (const std::size_t i : active) {
-      const Action action = choosers[i].next(progress.u(states.state(all[i].final_state)), steps);
+      const Action action = choosers[i].next(states.state(all[i].final_state));
       if (action == Action::kTerminate) continue;
       chosen[action == Action::kReason ? 0 : 1].push_back(i);
       still.push_back(i);
@@ -170,47 +172,53 @@ std::vector<Trajectory> run_policy(const PolicySpec& policy, CorrectionStates& s
 
 namespace {
 
+// Counts over all items of the calibration split.
 struct Totals {
-  double items = 0, right = 0, steps = 0, retrievals = 0;
+  std::int64_t items = 0, right = 0, steps = 0, retrievals = 0;
+
+  double reward(double mu) const {
+    return (static_cast<double>(right) - mu * static_cast<double>(steps)) / static_cast<double>(items);
+  }
 };
 
 Totals total_of(const PolicySpec& policy, std::vector<CorrectionStates>& groups,
-                const ProgressModel& progress, const PolicyRun& run) {
-  Totals totals;
+                const ProgressModel& progress, const PolicyRun& run, Communicator& communicator) {
+  std::int64_t sums[4] = {};
   for (CorrectionStates& group : groups) {
     std::vector<std::int64_t> numbers(static_cast<std::size_t>(group.items()));
     std::iota(numbers.begin(), numbers.end(), 0);
     for (const Trajectory& t : run_policy(policy, group, progress, numbers, run)) {
-      totals.items += 1;
-      totals.right += t.row.correct;
-      totals.steps += static_cast<double>(t.row.iterations);
-      totals.retrievals += static_cast<double>(t.row.retrievals);
+      sums[0] += 1;
+      sums[1] += t.row.correct;
+      sums[2] += t.row.iterations;
+      sums[3] += t.row.retrievals;
     }
   }
-  return totals;
+  communicator.all_reduce_host(sums, 4, ReduceType::kInt64);
+  return {.items = sums[0], .right = sums[1], .steps = sums[2], .retrievals = sums[3]};
 }
 
 }  // namespace
 
 void fit_policies(std::vector<PolicySpec>& policies, std::vector<CorrectionStates>& groups,
-                  const ProgressModel& progress, const PolicyRun& run, double mu) {
+                  const ProgressModel& progress, const PolicyRun& run, double mu,
+                  Communicator& communicator) {
   for (PolicySpec& policy : policies) {
     if (policy.kind == Kind::kRandom) {
-      const Totals mdp = total_of({.name = "mdp", .kind = Kind::kMdp}, groups, progress, run);
-      policy.mean_steps = mdp.steps / mdp.items;
-      policy.retrieve_share = mdp.steps > 0 ? mdp.retrievals / mdp.steps : 0.5;
+      const Totals mdp = total_of({.name = "mdp", .kind = Kind::kMdp}, groups, progress, run, communicator);
+      policy.mean_steps = static_cast<double>(mdp.steps) / static_cast<double>(mdp.items);
+      if (mdp.steps > 0)
+        policy.retrieve_share = static_cast<double>(mdp.retrievals) / static_cast<double>(mdp.steps);
     }
-    if (policy.kind == Kind::kThreshold) {
-      double best = -1e300;
-      for (int twentieth = 0; twentieth <= 20; ++twentieth) {
-        PolicySpec tried = policy;
-        tried.threshold = 0.05 * twentieth;
-        const Totals totals = total_of(tried, groups, progress, run);
-        const double reward = (totals.right - mu * totals.steps) / totals.items;
-        if (reward <= best) continue;
-        best = reward;
-        policy.threshold = tried.threshold;
-      }
+    if (policy.kind != Kind::kThreshold) continue;
+    double best = -1e300;
+    for (int twentieth = 0; twentieth <= 20; ++twentieth) {
+      PolicySpec tried = policy;
+      tried.threshold = 0.05 * twentieth;
+      const double reward = total_of(tried, groups, progress, run, communicator).reward(mu);
+      if (reward <= best) continue;
+      best = reward;
+      policy.threshold = tried.threshold;
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "dist/communicator.h"
 #include "eval/item_rows.h"
 #include "eval/progress_model.h"
 #include "eval/states.h"
@@ -43,8 +44,9 @@ std::vector<Trajectory> run_policy(const PolicySpec& policy, CorrectionStates& s
                                    const ProgressModel& progress,
                                    const std::vector<std::int64_t>& item_numbers, const PolicyRun& run);
 
-// Fits what `random` and `threshold` need on groups of the calibration split.
+// Fits what `random` and `threshold` need on this rank's groups of the calibration split; counts are added
+// over ranks, so that all agree. Every rank must call it.
 void fit_policies(std::vector<PolicySpec>& policies, std::vector<CorrectionStates>& groups,
-                  const ProgressModel& progress, const PolicyRun& run, double mu);
+                  const ProgressModel& progress, const PolicyRun& run, double mu, Communicator& communicator);
 
 }  // namespace relmpi

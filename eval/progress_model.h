@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -11,10 +12,10 @@ namespace relmpi {
 
 // One pass seen on the calibration split.
 struct ObservedStep {
-  Action before = Action::kTerminate;  // the pass that led to the state it started from; terminate: none yet
   Action action = Action::kRetrieve;
-  double confidence_before = 0;
-  double confidence_after = 0;
+  std::int32_t depth = 0;  // passes before it
+  Evidence before, after;
+  bool settled = false;  // it was known that this pass would change nothing
   std::int32_t correct_before = 0;
   std::int32_t correct_after = 0;
   double cost_tokens = 0;
@@ -30,29 +31,37 @@ struct ProgressOptions {
   double gamma = 1.0;
 };
 
-// U, the calibrated probability that a text is right now, and the decision process over it; both fitted on
-// steps of the calibration split. Before any pass U is the share of texts that are right; after one it is an
-// isotonic function of what that pass said of its own output, one function for each action.
+// U, the calibrated probability that a text is right now, and what passes do to it; both fitted on steps of
+// the calibration split. Before any pass U is the share of texts that are right. After one it is an isotonic
+// function of what that pass said of its own output: one function for each action, for the first pass and for
+// later ones (a model likes its own text better than it deserves). What a pass does is fitted for the first
+// pass, for the second, and for all later ones, which make the stationary decision process: the first finds
+// most errors, later ones ever fewer.
 class ProgressModel {
  public:
-  // Throws InputError for no steps.
+  // Throws InputError for no steps. Needs passes at depths 0, 1 and 2.
   ProgressModel(const std::vector<ObservedStep>& steps, const ProgressOptions& options);
 
-  double u(const State& state) const { return u(state.action, state.confidence); }
-  double u(Action led_here, double confidence) const;
-  const DecisionProcess& process() const { return process_; }
+  double u(const State& state) const { return u(state.evidence); }
+  double u(const Evidence& evidence) const;
+  const DecisionProcess& process() const { return process_; }  // from the third pass on
   const Solution& solution() const { return solution_; }
-  // The best action at U, by Q interpolated between grid points; ties as in eval/decision_process.h.
-  Action best_action(double u) const;
+  // The best action in a state, by Q interpolated between grid points, among those not known to change
+  // nothing. Ties as in eval/decision_process.h.
+  Action best_action(const State& state) const;
 
  private:
-  Kernel fit_kernel(const std::vector<ObservedStep>& steps, Action action,
+  using QTables = std::array<std::vector<double>, 3>;  // by Action, over the grid
+
+  void calibrate(const std::vector<ObservedStep>& steps);
+  Kernel fit_kernel(const std::vector<ObservedStep>& steps, Action action, int depth,
                     const ProgressOptions& options) const;
 
   double prior_ = 0;
-  std::vector<Calibrator> calibrators_;  // reason, retrieve
+  std::vector<Calibrator> calibrators_;  // reason first, reason later, retrieve first, retrieve later
   DecisionProcess process_;
   Solution solution_;
+  QTables first_, second_;  // before the first pass, before the second
 };
 
 }  // namespace relmpi

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "eval/comparison.h"
+#include "eval/reason_thresholds.h"
 #include "eval/score.h"
 #include "eval/sentence_groups.h"
 
@@ -27,14 +28,14 @@ void demand_disjoint(const SentencePairs& calibration, const SentencePairs& repo
         shared, reported.target.size());
 }
 
-CorrectionStates states_of(const Corrector& corrector, const DecisionThresholds& thresholds,
+CorrectionStates states_of(const Corrector& corrector, const PassThresholds& thresholds,
                            const SentencePairs& pairs, const std::vector<std::int64_t>& group) {
   std::vector<SentenceIds> source, target;
   for (const std::int64_t i : group) {
     source.push_back(pairs.source[static_cast<std::size_t>(i)]);
     target.push_back(pairs.target[static_cast<std::size_t>(i)]);
   }
-  return {corrector, thresholds, group, std::move(source), std::move(target)};
+  return {corrector, thresholds, std::move(source), std::move(target)};
 }
 
 // Steps of all groups in the order of the groups, the same on every rank.
@@ -104,11 +105,17 @@ ordered_json calibration_of(const std::vector<double>& u, const std::vector<int>
           {"items", u.size()}};
 }
 
-ordered_json header_of(const StrategyOptions& o, const ProgressModel& progress, const SentencePairs& pairs,
-                       const Dataset& calibration, const Dataset& dataset, std::int64_t too_long) {
+ordered_json header_of(const StrategyOptions& o, const PassThresholds& passes, const ProgressModel& progress,
+                       std::size_t items, const Dataset& calibration, const Dataset& dataset,
+                       std::int64_t too_long) {
   const ThresholdSummary summary = summarise_thresholds(progress.process(), progress.solution());
+  const auto thresholds = [](const DecisionThresholds& t) {
+    return ordered_json{{"detect", t.detect}, {"gate", t.gate}, {"margin", t.margin}};
+  };
   return {{"environment", "csc"},
-          {"items", pairs.source.size() - static_cast<std::size_t>(too_long)},
+          {"items", items},
+          {"retrieve_thresholds", thresholds(passes.retrieve)},
+          {"reason_thresholds", thresholds(passes.reason)},
           {"too_long", too_long},
           {"data", dataset.fingerprint()},
           {"calibration_data", calibration.fingerprint()},
@@ -130,7 +137,7 @@ ordered_json header_of(const StrategyOptions& o, const ProgressModel& progress, 
 // One rank's share of fitting: every pass seen in its groups of the calibration split.
 ProgressModel fit_progress(const Corrector& corrector, const SentencePairs& pairs,
                            const std::vector<std::vector<std::int64_t>>& groups,
-                           const DecisionThresholds& thresholds, Communicator& communicator,
+                           const PassThresholds& thresholds, Communicator& communicator,
                            const StrategyOptions& options) {
   Progress bar("fitting", static_cast<std::int64_t>(groups.size()), communicator.rank() == 0);
   std::vector<std::pair<std::size_t, std::vector<ObservedStep>>> observed;
@@ -143,25 +150,23 @@ ProgressModel fit_progress(const Corrector& corrector, const SentencePairs& pair
   return {gather_steps(observed, groups.size(), communicator), options.progress};
 }
 
-// `random` and `threshold` look at the calibration split once more; every rank does it whole, so that all
-// agree.
+// What `random` and `threshold` need of the calibration split, each rank on its groups.
 void fit_remaining(std::vector<PolicySpec>& policies, const Corrector& corrector, const SentencePairs& pairs,
-                   const std::vector<std::vector<std::int64_t>>& groups, const DecisionThresholds& thresholds,
-                   const ProgressModel& progress, const PolicyRun& run, double mu) {
-  const bool needed = std::any_of(policies.begin(), policies.end(), [](const PolicySpec& p) {
-    return p.kind == PolicySpec::Kind::kRandom || p.kind == PolicySpec::Kind::kThreshold;
-  });
-  if (!needed) return;
-  std::vector<CorrectionStates> states;
-  for (const auto& group : groups) states.push_back(states_of(corrector, thresholds, pairs, group));
-  fit_policies(policies, states, progress, run, mu);
+                   const std::vector<std::vector<std::int64_t>>& groups, const PassThresholds& thresholds,
+                   const ProgressModel& progress, const PolicyRun& run, double mu,
+                   Communicator& communicator) {
+  std::vector<CorrectionStates> mine;
+  for (auto g = static_cast<std::size_t>(communicator.rank()); g < groups.size();
+       g += static_cast<std::size_t>(communicator.size()))
+    mine.push_back(states_of(corrector, thresholds, pairs, groups[g]));
+  fit_policies(policies, mine, progress, run, mu, communicator);
 }
 
 // Every policy over every item of this rank's groups.
 LocalRows run_groups(const std::vector<PolicySpec>& policies, const Corrector& corrector,
                      const SentencePairs& pairs, const std::vector<std::vector<std::int64_t>>& groups,
-                     const DecisionThresholds& thresholds, const ProgressModel& progress,
-                     const PolicyRun& run, const Communicator& communicator) {
+                     const PassThresholds& thresholds, const ProgressModel& progress, const PolicyRun& run,
+                     const Communicator& communicator) {
   LocalRows local;
   local.outcomes.resize(policies.size());
   Progress bar("strategies", static_cast<std::int64_t>(groups.size()), communicator.rank() == 0);
@@ -216,9 +221,10 @@ void StrategyOptions::validate() const {
     if (!holds) throw InputError("{} is {}, but must be {}", option, value, rule);
   };
   demand(max_k >= 0 && max_k <= 64, "--max-k", max_k, "0 to 64");
-  demand(calibration_depth >= 1 && calibration_depth <= 6, "--calibration-depth", calibration_depth,
-         "1 to 6");
+  demand(calibration_depth >= 3 && calibration_depth <= 6, "--calibration-depth", calibration_depth,
+         "3 to 6");
   demand(oracle_depth >= 0 && oracle_depth <= 8, "--oracle-depth", oracle_depth, "0 to 8");
+  demand(limit >= 0, "--limit", static_cast<double>(limit), "at least 0 (0 = all)");
   demand(group >= 1, "--batch", static_cast<double>(group), "at least 1");
   demand(progress.grid >= 2 && progress.grid <= 2001, "--grid", static_cast<double>(progress.grid),
          "2 to 2001");
@@ -240,11 +246,14 @@ ordered_json compare_strategies(const Corrector& corrector, const Dataset& calib
   const PolicyRun run{
       .max_steps = options.max_k + 1, .oracle_depth = options.oracle_depth, .seed = options.seed};
 
-  const ProgressModel progress =
-      fit_progress(corrector, fitted, fit_groups, thresholds, communicator, options);
-  fit_remaining(policies, corrector, fitted, fit_groups, thresholds, progress, run, options.progress.mu);
+  const PassThresholds passes{
+      .retrieve = thresholds,
+      .reason = fit_reason_thresholds(corrector, fitted, fit_groups, thresholds, communicator)};
+  const ProgressModel progress = fit_progress(corrector, fitted, fit_groups, passes, communicator, options);
+  fit_remaining(policies, corrector, fitted, fit_groups, passes, progress, run, options.progress.mu,
+                communicator);
   GatheredRows all =
-      gather_rows(run_groups(policies, corrector, reported, groups, thresholds, progress, run, communicator),
+      gather_rows(run_groups(policies, corrector, reported, groups, passes, progress, run, communicator),
                   policies, communicator);
   if (communicator.rank() != 0) return nullptr;
 
@@ -252,7 +261,8 @@ ordered_json compare_strategies(const Corrector& corrector, const Dataset& calib
   for (const SentenceIds& ids : reported.source) too_long += !corrector.fits(ids);
   const std::size_t items = reported.source.size() - static_cast<std::size_t>(too_long);
   RELMPI_CHECK(all.rows.size() == policies.size() * items, "{} rows came", all.rows.size());
-  ordered_json document{{"header", header_of(options, progress, reported, calibration, dataset, too_long)}};
+  ordered_json document{
+      {"header", header_of(options, passes, progress, items, calibration, dataset, too_long)}};
   ordered_json rows = ordered_json::array();
   for (const ItemRow& row : all.rows) {
     ordered_json one = to_json(row);
