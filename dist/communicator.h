@@ -33,6 +33,10 @@ class Communicator {
   // rank.
   virtual void all_reduce(void* data, std::int64_t count, ReduceType type, void* stream = nullptr);
 
+  // Whether this rank waits for its all_reduce and has nothing else to do (the default). Where it computes
+  // meanwhile, a thread that polls for messages must leave it the core.
+  virtual void hurry(bool) {}
+
   // Host memory, whatever the backend.
   virtual void all_reduce_host(void* data, std::int64_t count, ReduceType type);
   virtual std::string broadcast_bytes(std::string bytes);  // rank 0's, on every rank

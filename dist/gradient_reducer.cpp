@@ -189,12 +189,14 @@ GradientReducer::~GradientReducer() {
 void GradientReducer::arm() {
   for (Bucket& bucket : state_->buckets) bucket.pending = bucket.leaves;
   state_->armed = true;
+  state_->communicator.hurry(false);
 }
 
 void GradientReducer::finish() {
   State& state = *state_;
   if (state.buckets.empty()) return;
   const auto begin = std::chrono::steady_clock::now();
+  state.communicator.hurry(true);
   while (state.next < state.buckets.size()) state.launch(state.next++);
   state.armed = false;
   state.next = 0;

@@ -3,6 +3,7 @@
 #include <mpi.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <limits>
@@ -72,6 +73,7 @@ class MpiCommunicator : public Communicator {
   int node_rank() const override { return node_rank_; }
   int node_size() const override { return node_size_; }
   const char* backend() const override { return "mpi"; }
+  void hurry(bool now) override { hurry_ = now; }
 
   void all_reduce(void* data, std::int64_t count, ReduceType type, void*) override {
     reduce(data, count, type, tensors_);
@@ -83,11 +85,11 @@ class MpiCommunicator : public Communicator {
 
   std::string broadcast_bytes(std::string bytes) override {
     std::int64_t size = static_cast<std::int64_t>(bytes.size());
-    wait("MPI_Ibcast", [&](MPI_Request* r) { return MPI_Ibcast(&size, 1, MPI_INT64_T, 0, host_, r); });
+    wait("MPI_Ibcast", host_, [&](MPI_Request* r) { return MPI_Ibcast(&size, 1, MPI_INT64_T, 0, host_, r); });
     bytes.resize(static_cast<std::size_t>(size));
     for (std::int64_t at = 0; at < size; at += kMaxElements) {
       const int part = static_cast<int>(std::min(kMaxElements, size - at));
-      wait("MPI_Ibcast",
+      wait("MPI_Ibcast", host_,
            [&](MPI_Request* r) { return MPI_Ibcast(bytes.data() + at, part, MPI_BYTE, 0, host_, r); });
     }
     return bytes;
@@ -98,7 +100,7 @@ class MpiCommunicator : public Communicator {
       throw RuntimeError("rank {} cannot send {} bytes in one gather", rank_, bytes.size());
     int size = static_cast<int>(bytes.size());
     std::vector<int> sizes(static_cast<std::size_t>(size_));
-    wait("MPI_Igather", [&](MPI_Request* r) {
+    wait("MPI_Igather", host_, [&](MPI_Request* r) {
       return MPI_Igather(&size, 1, MPI_INT, sizes.data(), 1, MPI_INT, 0, host_, r);
     });
     std::vector<std::string> all;
@@ -111,11 +113,11 @@ class MpiCommunicator : public Communicator {
       if (rank_ == 0) {
         std::string& part = all[static_cast<std::size_t>(from)];
         part.resize(static_cast<std::size_t>(sizes[static_cast<std::size_t>(from)]));
-        wait("MPI_Irecv", [&](MPI_Request* r) {
+        wait("MPI_Irecv", host_, [&](MPI_Request* r) {
           return MPI_Irecv(part.data(), static_cast<int>(part.size()), MPI_BYTE, from, 0, host_, r);
         });
       } else if (rank_ == from) {
-        wait("MPI_Isend",
+        wait("MPI_Isend", host_,
              [&](MPI_Request* r) { return MPI_Isend(bytes.data(), size, MPI_BYTE, 0, 0, host_, r); });
       }
     }
@@ -123,7 +125,7 @@ class MpiCommunicator : public Communicator {
   }
 
   void barrier() override {
-    wait("MPI_Ibarrier", [&](MPI_Request* r) { return MPI_Ibarrier(host_, r); });
+    wait("MPI_Ibarrier", host_, [&](MPI_Request* r) { return MPI_Ibarrier(host_, r); });
   }
 
   void abort(int code) override {
@@ -143,7 +145,7 @@ class MpiCommunicator : public Communicator {
 
   // Starts a non-blocking operation and polls it, so that a peer that never comes is noticed.
   template <typename Start>
-  void wait(const char* name, const Start& start) const {
+  void wait(const char* name, MPI_Comm comm, const Start& start) const {
     MPI_Request request = MPI_REQUEST_NULL;
     call(start(&request), name);
     const auto begin = std::chrono::steady_clock::now();
@@ -154,7 +156,10 @@ class MpiCommunicator : public Communicator {
       // Every poll moves a few pieces of a message along, so polling must go on; yet this rank's own
       // arithmetic and, with more ranks than cores, its peers need the core. A peer that is long in coming is
       // waited for asleep.
-      std::this_thread::yield();
+      if (comm == tensors_ && !hurry_)
+        std::this_thread::sleep_for(std::chrono::microseconds(500));
+      else
+        std::this_thread::yield();
       if (polls % 256 != 0) continue;
       const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
       if (seconds > timeout_)
@@ -171,7 +176,7 @@ class MpiCommunicator : public Communicator {
     for (std::int64_t at = 0; at < count; at += kMaxElements) {
       const int part = static_cast<int>(std::min(kMaxElements, count - at));
       char* begin = static_cast<char*>(data) + at * size_of(type);
-      wait("MPI_Iallreduce", [&, t = mpi_type, o = op](MPI_Request* r) {
+      wait("MPI_Iallreduce", comm, [&, t = mpi_type, o = op](MPI_Request* r) {
         return MPI_Iallreduce(MPI_IN_PLACE, begin, part, t, o, comm, r);
       });
     }
@@ -194,6 +199,7 @@ class MpiCommunicator : public Communicator {
   }
 
   double timeout_;
+  std::atomic<bool> hurry_ = true;
   int rank_ = 0, size_ = 1, node_rank_ = 0, node_size_ = 1;
   MPI_Comm tensors_ = MPI_COMM_NULL, host_ = MPI_COMM_NULL;
   MPI_Op sum_half_ = MPI_OP_NULL, sum_bfloat16_ = MPI_OP_NULL;
