@@ -23,12 +23,13 @@ struct TextPair {
   std::u32string target;
 };
 
-// The shards of one folder (manifest.json and shard-*.h5), numbered end to end: sentence 0 is the first of the first
-// shard. Reading is thread-safe (libhdf5 is called under one lock).
+// The shards of one folder (manifest.json and shard-*.h5), numbered end to end: sentence 0 is the first of
+// the first shard. Reading is thread-safe (libhdf5 is called under one lock).
 class Dataset {
  public:
-  // Opens and verifies: the manifest, each file's XXH3-128 before libhdf5 sees it, format version, the vocabulary's
-  // hash, and ids below the vocabulary's size. Throws InputError naming file, dataset and remedy.
+  // Opens and verifies: the manifest, each file's XXH3-128 before libhdf5 sees it, format version, the
+  // vocabulary's hash, and ids below the vocabulary's size. Throws InputError naming file, dataset and
+  // remedy.
   Dataset(const std::filesystem::path& folder, const Vocabulary& vocabulary);
   ~Dataset();
 

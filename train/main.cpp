@@ -46,7 +46,9 @@ int train(const CLI::App& app, const TrainOptions& options, std::unique_ptr<Comm
   Trainer trainer(options, std::move(setup), *communicator, folder.get());
   trainer.resume();
   if (first) folder->write_records(app.config_to_str(true, true), environment);
-  return static_cast<int>(trainer.run());
+  const Exit exit = trainer.run();
+  if (first && options.json) fmt::print("{}\n", trainer.summary(exit).dump());
+  return static_cast<int>(exit);
 }
 
 }  // namespace

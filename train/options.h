@@ -64,6 +64,7 @@ struct TrainOptions {
   std::int64_t bucket_bytes = 4 << 20;
   std::int64_t check_replicas = 1000;
   bool debug = false;
+  bool json = false;
 
   // Throws InputError naming the option, its value and what it may be.
   void validate() const;

@@ -131,6 +131,18 @@ Exit Trainer::run() {
   return Exit::kDone;
 }
 
+nlohmann::ordered_json Trainer::summary(Exit exit) const {
+  const bool evaluated = state_.best_metric >= 0;
+  return {{"status", exit == Exit::kStopped ? "stopped" : "done"},
+          {"step", state_.step},
+          {"steps", total_steps_},
+          {"metric", options_.metric},
+          {"best_metric",
+           evaluated ? nlohmann::ordered_json(state_.best_metric) : nlohmann::ordered_json(nullptr)},
+          {"best_step", state_.best_step},
+          {"model", folder_->model().string()}};
+}
+
 void Trainer::log(const StepResult& result, double lr, const Loader& loader) {
   at::Tensor sums = result.sums.to(at::kCPU, at::kDouble);
   communicator_.all_reduce_host(sums.data_ptr(), 4, ReduceType::kFloat64);

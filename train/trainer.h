@@ -29,6 +29,9 @@ class Trainer {
   // a checkpoint was written.
   Exit run();
 
+  // Where the run stands, for --json: {"status","step","steps","best_step","best_metric","metric","model"}.
+  nlohmann::ordered_json summary(Exit exit) const;
+
  private:
   using Clock = std::chrono::steady_clock;
 
