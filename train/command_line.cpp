@@ -150,7 +150,8 @@ void add_run_options(CLI::App& app, TrainOptions& o) {
   };
   number("--evaluate-every", o.evaluate_every, "steps between evaluations; 0 = at the end");
   number("--evaluate-limit", o.evaluate_limit, "validation sentences; 0 = all");
-  number("--checkpoint-every", o.checkpoint_every, "steps between checkpoints, besides those at evaluations");
+  number("--checkpoint-every", o.checkpoint_every,
+         "steps between checkpoints, besides those at evaluations; 0 = none");
   number("--log-every", o.log_every, "steps between lines of metrics.jsonl");
   number("--metric", o.metric, "what the best model is chosen by: f1, f2, precision or recall");
   number("--patience", o.patience, "evaluations without a better one before training ends; 0 = never");

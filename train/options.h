@@ -49,7 +49,7 @@ struct TrainOptions {
   // evaluation, checkpoints, log
   std::int64_t evaluate_every = 0;  // 0 = at the end
   std::int64_t evaluate_limit = 0;
-  std::int64_t checkpoint_every = 0;  // 0 = at evaluations and at the end
+  std::int64_t checkpoint_every = 1000;  // besides those at evaluations and at the end; 0 = none
   std::int64_t log_every = 10;
   std::string metric = "f1";
   std::int64_t patience = 0;  // evaluations without a better metric; 0 = never stop early
