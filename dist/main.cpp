@@ -81,7 +81,9 @@ int main(int argc, char** argv) {
     if (*environment) show(describe_environment(*communicator, device), &print_environment);
     if (*allreduce) {
       const std::int64_t largest = parse_bytes(bytes);
-      communicator = communicator_for(std::move(communicator), choose_device(*communicator, device), options);
+      const at::Device chosen =
+          choose_device(*communicator, device);  // before the communicator is moved away
+      communicator = communicator_for(std::move(communicator), chosen, options);
       show(measure_allreduce(*communicator, device, largest), &print_allreduce);
     }
     return 0;
