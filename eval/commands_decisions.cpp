@@ -111,7 +111,9 @@ int run_compare(const CompareOptions& options) {
   } else {
     const std::vector<PolicySummary> summaries = {summarise(a, bootstrap_options),
                                                   summarise(b, bootstrap_options)};
-    fmt::print("{}\n{}", policy_table(summaries), comparison_table({&comparison, 1}));
+    fmt::print("{}", comparison_text({{"policies", {to_json(summaries[0]), to_json(summaries[1])}},
+                                      {"comparisons", {to_json(comparison)}},
+                                      {"pareto", pareto_names(summaries)}}));
   }
   return kDone;
 }

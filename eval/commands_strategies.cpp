@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "base/torch_headers.h"
+#include "eval/comparison.h"
 #include "eval/session.h"
 #include "eval/strategies.h"
 
@@ -14,31 +15,6 @@ struct Options {
   std::string environment = "csc", data, calibration, out;
   bool json = false;
 };
-
-void print_table(const nlohmann::ordered_json& document) {
-  fmt::print("{:<16} {:>9} {:>17} {:>7} {:>11} {:>9} {:>7} {:>9}\n", "policy", "accuracy", "95 % interval",
-             "F1", "tokens/item", "ms/item", "passes", "retrieves");
-  for (const auto& p : document["policies"])
-    fmt::print("{:<16} {:>8.1f}% {:>17} {:>7.1f} {:>11.1f} {:>9.2f} {:>7.2f} {:>9.2f}\n",
-               p["name"].get<std::string>(), 100 * p["accuracy"].get<double>(),
-               fmt::format("{:.1f} to {:.1f}", 100 * p["accuracy_ci"][0].get<double>(),
-                           100 * p["accuracy_ci"][1].get<double>()),
-               100 * p["f1"].get<double>(), p["cost_tokens"].get<double>(), p["cost_ms"].get<double>(),
-               p["iterations"].get<double>(), p["retrievals"].get<double>());
-  fmt::print("\n{:<34} {:>12} {:>17} {:>10} {:>10}\n", "comparison", "difference", "95 % interval",
-             "p (Holm)", "cost ratio");
-  for (const auto& c : document["comparisons"])
-    fmt::print("{:<34} {:>11.1f}% {:>17} {:>10.4f} {:>10}\n",
-               c["a"].get<std::string>() + " - " + c["b"].get<std::string>(),
-               100 * c["accuracy_difference"].get<double>(),
-               fmt::format("{:.1f} to {:.1f}", 100 * c["difference_ci"][0].get<double>(),
-                           100 * c["difference_ci"][1].get<double>()),
-               c["p_holm"].get<double>(),
-               c["cost_ratio"].is_null() ? "-" : fmt::format("{:.2f}", c["cost_ratio"].get<double>()));
-  std::vector<std::string> front;
-  for (const auto& name : document["pareto"]) front.push_back(name.get<std::string>());
-  fmt::print("\nnot beaten in both accuracy and tokens: {}\n", fmt::join(front, ", "));
-}
 
 int run(const Options& options, std::unique_ptr<Communicator>& communicator) {
   if (options.environment != "csc")
@@ -61,7 +37,7 @@ int run(const Options& options, std::unique_ptr<Communicator>& communicator) {
   if (options.json)
     fmt::print("{}\n", document.dump());
   else
-    print_table(document);
+    fmt::print("{}", comparison_text(document));
   return 0;
 }
 

@@ -197,40 +197,57 @@ nlohmann::ordered_json comparison_report(std::vector<ItemRow> rows, const Bootst
   return report;
 }
 
-std::string policy_table(std::span<const PolicySummary> policies) {
-  const std::vector<std::string> pareto = pareto_names(policies);
-  std::size_t width = 6;
-  for (const PolicySummary& policy : policies) width = std::max(width, policy.name.size());
-  std::string text = fmt::format("{:<{}}  {:>7}  {:>8}  {:>15}  {:>10}  {:>9}  {:>10}  {:>10}  {:>7}  {}\n",
-                                 "policy", width, "items", "accuracy", "95% interval", "tokens", "ms",
-                                 "iterations", "retrievals", "reasons", "Pareto");
-  for (const PolicySummary& policy : policies) {
-    const bool on_front = std::find(pareto.begin(), pareto.end(), policy.name) != pareto.end();
-    const std::string interval = fmt::format("{:.2f}..{:.2f}", 100 * policy.accuracy_interval.low,
-                                             100 * policy.accuracy_interval.high);
+namespace {
+
+double percent(const nlohmann::ordered_json& share) { return 100 * share.get<double>(); }
+
+std::size_t widest(const nlohmann::ordered_json& entries, std::initializer_list<const char*> keys,
+                   std::size_t width) {
+  for (const auto& entry : entries)
+    for (const char* key : keys) width = std::max(width, entry[key].get<std::string>().size());
+  return width;
+}
+
+std::string policy_table(const nlohmann::ordered_json& policies, const nlohmann::ordered_json& pareto) {
+  const std::size_t width = widest(policies, {"name"}, 6);
+  std::string text = fmt::format(
+      "{:<{}}  {:>6}  {:>8}  {:>14}  {:>6}  {:>9}  {:>8}  {:>7}  {:>9}  {:>7}  {}\n", "policy", width,
+      "items", "accuracy", "95 % interval", "F1", "tokens", "ms", "passes", "retrieves", "reasons", "Pareto");
+  for (const auto& p : policies) {
+    const auto number = [&p](const char* key) { return p[key].get<double>(); };
+    const bool on_front = std::find(pareto.begin(), pareto.end(), p["name"]) != pareto.end();
     text += fmt::format(
-        "{:<{}}  {:>7}  {:>8.2f}  {:>15}  {:>10.1f}  {:>9.2f}  {:>10.3f}  {:>10.3f}  {:>7.3f}  {}\n",
-        policy.name, width, policy.items, 100 * policy.accuracy, interval, policy.cost_tokens, policy.cost_ms,
-        policy.iterations, policy.retrievals, policy.reasons, on_front ? "*" : "");
+        "{:<{}}  {:>6}  {:>8.2f}  {:>14}  {:>6}  {:>9.1f}  {:>8.2f}  {:>7.2f}  {:>9.2f}  {:>7.2f}  {}\n",
+        p["name"].get<std::string>(), width, p["items"].get<std::int64_t>(), percent(p["accuracy"]),
+        fmt::format("{:.1f} to {:.1f}", percent(p["accuracy_ci"][0]), percent(p["accuracy_ci"][1])),
+        p.contains("f1") ? fmt::format("{:.2f}", percent(p["f1"])) : "-", number("cost_tokens"),
+        number("cost_ms"), number("iterations"), number("retrievals"), number("reasons"),
+        on_front ? "*" : "");
   }
   return text;
 }
 
-std::string comparison_table(std::span<const Comparison> comparisons) {
-  std::size_t width = 4;
-  for (const Comparison& pair : comparisons) width = std::max({width, pair.a.size(), pair.b.size()});
+std::string comparison_table(const nlohmann::ordered_json& comparisons) {
+  const std::size_t width = widest(comparisons, {"a", "b"}, 4);
   std::string text =
-      fmt::format("{:<{}}  {:<{}}  {:>7}  {:>7}  {:>9}  {:>9}  {:>10}  {:>17}  {:>10}\n", "a", width, "b",
-                  width, "only a", "only b", "p", "p (Holm)", "difference", "95% interval", "cost ratio");
-  for (const Comparison& pair : comparisons) {
-    const std::string interval = fmt::format("{:+.2f}..{:+.2f}", 100 * pair.difference_interval.low,
-                                             100 * pair.difference_interval.high);
-    const std::string ratio = pair.cost_ratio ? fmt::format("{:.3f}", *pair.cost_ratio) : "-";
-    text += fmt::format("{:<{}}  {:<{}}  {:>7}  {:>7}  {:>9.2g}  {:>9.2g}  {:>+10.2f}  {:>17}  {:>10}\n",
-                        pair.a, width, pair.b, width, pair.only_a, pair.only_b, pair.p, pair.p_holm,
-                        100 * pair.accuracy_difference, interval, ratio);
+      fmt::format("{:<{}}  {:<{}}  {:>6}  {:>6}  {:>8}  {:>8}  {:>10}  {:>16}  {:>10}\n", "a", width, "b",
+                  width, "only a", "only b", "p", "p (Holm)", "difference", "95 % interval", "cost ratio");
+  for (const auto& c : comparisons) {
+    const auto number = [&c](const char* key) { return c[key].get<double>(); };
+    text += fmt::format(
+        "{:<{}}  {:<{}}  {:>6}  {:>6}  {:>8.2g}  {:>8.2g}  {:>+10.2f}  {:>16}  {:>10}\n",
+        c["a"].get<std::string>(), width, c["b"].get<std::string>(), width, c["only_a"].get<std::int64_t>(),
+        c["only_b"].get<std::int64_t>(), number("p"), number("p_holm"), percent(c["accuracy_difference"]),
+        fmt::format("{:+.2f} to {:+.2f}", percent(c["difference_ci"][0]), percent(c["difference_ci"][1])),
+        c["cost_ratio"].is_null() ? "-" : fmt::format("{:.3f}", number("cost_ratio")));
   }
   return text;
+}
+
+}  // namespace
+
+std::string comparison_text(const nlohmann::ordered_json& report) {
+  return policy_table(report["policies"], report["pareto"]) + "\n" + comparison_table(report["comparisons"]);
 }
 
 }  // namespace relmpi

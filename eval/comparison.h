@@ -71,8 +71,8 @@ nlohmann::ordered_json to_json(const Comparison& comparison);
 // {"policies":[...],"comparisons":[...],"pareto":[...]} of all rows.
 nlohmann::ordered_json comparison_report(std::vector<ItemRow> rows, const BootstrapOptions& options = {});
 
-// Tables for people.
-std::string policy_table(std::span<const PolicySummary> policies);
-std::string comparison_table(std::span<const Comparison> comparisons);
+// The same document as tables for people: accuracy and differences in per cent, F1 where the policies have
+// "f1".
+std::string comparison_text(const nlohmann::ordered_json& report);
 
 }  // namespace relmpi

@@ -136,15 +136,14 @@ TEST(Comparison, NoTokensNoRatio) {
   EXPECT_EQ(pair.p, 1.0);
 }
 
-TEST(Comparison, TablesNameEveryPolicy) {
-  const auto policies = group_by_policy(three_policies());
-  std::vector<PolicySummary> summaries;
-  for (const PolicyRows& policy : policies) summaries.push_back(summarise(policy));
-  const std::string table = policy_table(summaries);
-  EXPECT_NE(table.find("mdp "), std::string::npos);
-  EXPECT_NE(table.find("90.00"), std::string::npos);
-  const std::string pairs = comparison_table(compare_family(policies));
-  EXPECT_NE(pairs.find("oracle"), std::string::npos);
+TEST(Comparison, TextHasEveryPolicyAndPair) {
+  auto report = comparison_report(three_policies());
+  const std::string text = comparison_text(report);
+  EXPECT_NE(text.find("\nmdp "), std::string::npos);
+  EXPECT_NE(text.find("   90.00  "), std::string::npos);
+  EXPECT_NE(text.find("  oracle "), std::string::npos);
+  report["policies"][0]["f1"] = 0.4321;
+  EXPECT_NE(comparison_text(report).find("  43.21  "), std::string::npos);
 }
 
 }  // namespace
