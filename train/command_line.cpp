@@ -129,13 +129,14 @@ void add_step_options(CLI::App& app, TrainOptions& o) {
       "learning rate after the warm-up")
       ->group(group);
   number("--mixture-after", o.mixture_after,
-         "steps with the candidates alone before the gated mixture; -1 = as --output");
+         "steps with the candidates alone (and no masks) before the gated mixture; -1 = as --output");
   add_choice<MaskMode>(app, "--mft-mode", o.mft_mode,
                        {{"none", MaskMode::kNone},
                         {"correct", MaskMode::kCorrect},
                         {"errors", MaskMode::kErrors},
                         {"all", MaskMode::kAll}},
-                       "masked fine-tuning: which source characters may be masked")
+                       "masked fine-tuning: which source characters may be masked; none while the candidates "
+                       "alone answer")
       ->group(group);
   number("--mft-rate", o.mft_rate, "share of them that is");
   number("--seed", o.seed, "of weights, order, dropout and masks");

@@ -32,7 +32,7 @@ TrainStep::TrainStep(Model& model, Communicator& communicator, const TrainOption
 StepResult TrainStep::run(const StepBatches& batches, std::int64_t number, double lr, bool stopping) {
   const ModelConfig& config = model_.config;
   StepResult result;
-  const MaskOptions mask{.mode = options_.mft_mode, .rate = options_.mft_rate, .seed = options_.seed};
+  const MaskOptions mask{.mode = mask_mode(config), .rate = options_.mft_rate, .seed = options_.seed};
   std::vector<Inputs> inputs;
   for (const Batch& batch : batches.micro_batches) {
     LossCounts part;
@@ -63,6 +63,12 @@ StepResult TrainStep::run(const StepBatches& batches, std::int64_t number, doubl
   if (options_.debug) check_gradients(*model_.parameters, number);
   optimizer_.step(lr);
   return result;
+}
+
+// A masked character has no candidates: while they alone answer, there is nothing to learn from it.
+MaskMode TrainStep::mask_mode(const ModelConfig& config) const {
+  const bool candidates_alone = config.has_candidates() && config.output == Output::kCandidates;
+  return candidates_alone ? MaskMode::kNone : options_.mft_mode;
 }
 
 void TrainStep::reduce_counts(StepResult& result) {

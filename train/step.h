@@ -37,6 +37,7 @@ class TrainStep {
   double seconds_waited() const { return reducer_.seconds_waited(); }
 
  private:
+  MaskMode mask_mode(const ModelConfig& config) const;
   void reduce_counts(StepResult& result);
   at::Tensor backward(const Inputs& inputs, const LossCounts& counts, const at::Tensor& prompt);
   void finish_prompt(const at::Tensor& output, const at::Tensor& leaf);
