@@ -19,6 +19,17 @@ constexpr std::size_t kBufferBytes = 1 << 20;
   throw RuntimeError("cannot {} {}: {}", action, path.string(), std::strerror(code));
 }
 
+// Where a symbolic link points, so that it is the file that is replaced and not the link. Renaming over a
+// device or a pipe would delete it.
+std::filesystem::path followed(std::filesystem::path path) {
+  std::error_code error;
+  const auto kind = std::filesystem::status(path, error).type();
+  if (kind == std::filesystem::file_type::not_found) return path;
+  if (kind != std::filesystem::file_type::regular)
+    throw InputError("{} is there and is no regular file: give the name of a file to write", path.string());
+  return std::filesystem::is_symlink(path, error) ? std::filesystem::canonical(path) : path;
+}
+
 }  // namespace
 
 std::string read_file(const std::filesystem::path& path) {
@@ -46,8 +57,8 @@ std::vector<std::string> read_lines(const std::filesystem::path& path) {
   return lines;
 }
 
-AtomicFile::AtomicFile(std::filesystem::path path)
-    : path_(std::move(path)), temporary_(path_.string() + ".tmp." + std::to_string(::getpid())) {
+AtomicFile::AtomicFile(std::filesystem::path path) : path_(followed(std::move(path))) {
+  temporary_ = path_.string() + ".tmp." + std::to_string(::getpid());
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (descriptor_ < 0) fail("create", temporary_);
 }

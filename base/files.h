@@ -15,8 +15,9 @@ std::string read_file(const std::filesystem::path& path);
 std::vector<std::string> read_lines(const std::filesystem::path& path);
 
 // A file that appears under its name whole or not at all: written to "<path>.tmp.<pid>", fsynced, renamed,
-// its folder fsynced. Without commit() the destructor removes what was written. Throws RuntimeError with the
-// path and the system's reason (no space left, read-only, ...).
+// its folder fsynced. Without commit() the destructor removes what was written. A symbolic link is followed.
+// Throws RuntimeError with the path and the system's reason (no space left, read-only, ...), InputError where
+// the path is a folder, a device or a pipe.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);

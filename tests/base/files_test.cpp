@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -110,6 +111,25 @@ TEST_F(Files, ADiskThatTakesNoMoreKeepsTheOldFile) {
   }
   EXPECT_EQ(read_file(folder_ / "file"), "old");
   EXPECT_EQ(entries(), 1U);
+}
+
+TEST_F(Files, ADeviceAPipeOrAFolderIsNotReplaced) {
+  const fs::path pipe = folder_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  for (const fs::path& path : {fs::path("/dev/null"), pipe, folder_})
+    EXPECT_THROW(write_file_atomic(path, "x"), InputError) << path;
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+  EXPECT_TRUE(fs::is_fifo(pipe));
+  EXPECT_EQ(entries(), 1U);
+}
+
+TEST_F(Files, ASymbolicLinkIsFollowed) {
+  fs::create_directories(folder_ / "far");
+  write_file_atomic(folder_ / "far/real", "old");
+  fs::create_symlink("far/real", folder_ / "link");
+  write_file_atomic(folder_ / "link", "new");
+  EXPECT_TRUE(fs::is_symlink(folder_ / "link"));
+  EXPECT_EQ(read_file(folder_ / "far/real"), "new");
 }
 
 TEST_F(Files, AFolderThatIsNotThereIsNamed) {
