@@ -4,9 +4,9 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
-#include <set>
 
 #include "base/torch_headers.h"
 #if RELMPI_CUDA
@@ -116,15 +116,32 @@ at::Device choose_device(Communicator& communicator, const std::string& wanted) 
   return device;
 }
 
+int fair_threads(std::size_t rank, const std::vector<CoresOfRank>& all) {
+  double share = 0;
+  for (const int core : all[rank].cores) {
+    const auto users = std::ranges::count_if(all, [&](const CoresOfRank& other) {
+      return other.host == all[rank].host && std::ranges::find(other.cores, core) != other.cores.end();
+    });
+    share += 1.0 / static_cast<double>(users);
+  }
+  return std::max(1, static_cast<int>(share + 1e-9));
+}
+
 int set_threads(Communicator& communicator, int wanted) {
-  cpu_set_t mine;
-  CPU_ZERO(&mine);
-  int cores = 1;
-  if (::sched_getaffinity(0, sizeof(mine), &mine) == 0) cores = std::max(1, CPU_COUNT(&mine));
-  // Ranks bound to their own cores keep them; ranks that may all use every core share them.
-  const auto host_cores = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
-  int threads = cores < host_cores ? cores : std::max(1, cores / communicator.node_size());
-  if (wanted > 0) threads = wanted;
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  std::vector<int> mine;
+  if (::sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
+    for (int core = 0; core < CPU_SETSIZE; ++core)
+      if (CPU_ISSET(core, &allowed)) mine.push_back(core);
+  const std::string bytes = nlohmann::json{{"host", host_name()}, {"cores", mine}}.dump();
+  const auto gathered = communicator.broadcast_bytes(nlohmann::json(communicator.gather_bytes(bytes)).dump());
+  std::vector<CoresOfRank> all;
+  for (const std::string& text : nlohmann::json::parse(gathered).get<std::vector<std::string>>()) {
+    const auto one = nlohmann::json::parse(text);
+    all.push_back({.host = one["host"], .cores = one["cores"]});
+  }
+  const int threads = wanted > 0 ? wanted : fair_threads(static_cast<std::size_t>(communicator.rank()), all);
   at::set_num_threads(threads);
   return threads;
 }

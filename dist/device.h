@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "dist/communicator.h"
 
@@ -16,8 +17,17 @@ namespace relmpi {
 // must call it.
 at::Device choose_device(Communicator& communicator, const std::string& wanted);
 
-// Threads for this rank's CPU work: the cores this process may use, shared with the other ranks of this host
-// that may use the same ones. Sets libtorch's number and returns it.
+struct CoresOfRank {
+  std::string host;
+  std::vector<int> cores;  // that the process may use
+};
+
+// The cores of `rank`, each shared evenly by the ranks of its host that may use it; at least 1. So ranks bound
+// to their own cores keep them, and ranks of one cpuset divide it.
+int fair_threads(std::size_t rank, const std::vector<CoresOfRank>& all);
+
+// Threads for this rank's CPU work: `wanted`, or fair_threads. Sets libtorch's number and returns it. Every
+// rank must call it.
 int set_threads(Communicator& communicator, int wanted = 0);
 
 // MPI where the tensors are on the host, NCCL where they are on GPUs of several ranks.
