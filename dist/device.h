@@ -22,8 +22,8 @@ struct CoresOfRank {
   std::vector<int> cores;  // that the process may use
 };
 
-// The cores of `rank`, each shared evenly by the ranks of its host that may use it; at least 1. So ranks bound
-// to their own cores keep them, and ranks of one cpuset divide it.
+// The cores of `rank`, each shared evenly by the ranks of its host that may use it; at least 1. So ranks
+// bound to their own cores keep them, and ranks of one cpuset divide it.
 int fair_threads(std::size_t rank, const std::vector<CoresOfRank>& all);
 
 // Threads for this rank's CPU work: `wanted`, or fair_threads. Sets libtorch's number and returns it. Every

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include "base/torch_headers.h"
+#include "model/word_table.h"
 
 namespace relmpi {
 namespace {
@@ -149,14 +150,14 @@ class CandidateScores : public torch::autograd::Function<CandidateScores> {
     const auto saved = context->get_saved_variables();
     const at::Tensor &h = saved[0], &word = saved[1], &word_compute = saved[2], &candidates = saved[3];
     at::Tensor grad_h = at::zeros(h.sizes(), word.options());
-    at::Tensor grad_word = at::zeros_like(word);
+    at::Tensor grad_word = gradient_sink(word);
     const at::Tensor grad = grads[0].contiguous();
     if (h.is_cpu())
       backward_cpu(grad, h.to(at::kFloat).contiguous(), word_compute.to(at::kFloat).contiguous(), candidates,
                    grad_h, grad_word);
     else
       backward_general(grad, h, word_compute, candidates, grad_h, grad_word);
-    return {grad_h.to(h.scalar_type()), grad_word, {}, {}};
+    return {grad_h.to(h.scalar_type()), unless_sunk(word, grad_word), {}, {}};
   }
 };
 

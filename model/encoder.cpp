@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "model/word_table.h"
+
 namespace relmpi {
 namespace {
 
@@ -56,7 +58,7 @@ at::Tensor layer(const LayerWeights& w, const ModelConfig& c, const at::Tensor& 
 
 at::Tensor embed(const Weights& w, const ModelConfig& config, const Inputs& in, const at::Tensor& prompt) {
   const std::int64_t h = config.hidden_size;
-  at::Tensor words = at::embedding(w.word, in.ids.view(-1));  // (B * S, H)
+  at::Tensor words = look_up(w.word, in.ids.view(-1));  // (B * S, H)
   if (prompt.defined()) {
     const at::Tensor rows = prompt.unsqueeze(0).expand({in.rows, prompt.size(0), h}).reshape({-1, h});
     words = words.index_copy(0, in.prompt_slots, rows);

@@ -1,5 +1,7 @@
 #include "model/vocabulary_head.h"
 
+#include "model/word_table.h"
+
 namespace relmpi {
 namespace {
 
@@ -28,21 +30,20 @@ class LogProbability : public torch::autograd::Function<LogProbability> {
       const at::Tensor chosen = logits.gather(1, labels.narrow(0, begin, rows).unsqueeze(1)).squeeze(1);
       out.narrow(0, begin, rows).copy_(chosen - part);
     }
-    context->save_for_backward({t, word_compute, bias, labels, normaliser});
+    context->save_for_backward({t, word, word_compute, bias, labels, normaliser});
     context->saved_data["chunk_rows"] = chunk_rows;
-    (void)word;
     return out;
   }
 
   // d log p_y / dz = onehot(y) - softmax(z).
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const auto saved = context->get_saved_variables();
-    const at::Tensor &t = saved[0], &word_compute = saved[1], &bias = saved[2], &labels = saved[3],
-                     &normaliser = saved[4];
+    const at::Tensor &t = saved[0], &word = saved[1], &word_compute = saved[2], &bias = saved[3],
+                     &labels = saved[4], &normaliser = saved[5];
     const std::int64_t n = t.size(0), chunk_rows = context->saved_data["chunk_rows"].toInt();
     const at::Tensor grad = grads[0].unsqueeze(1);
     at::Tensor grad_t = at::empty_like(t);
-    at::Tensor grad_word = at::zeros(word_compute.sizes(), bias.options());
+    at::Tensor grad_word = gradient_sink(word);
     at::Tensor grad_bias = at::zeros_like(bias);
     for (std::int64_t begin = 0; begin < n; begin += chunk_rows) {
       const std::int64_t rows = std::min(chunk_rows, n - begin);
@@ -54,9 +55,12 @@ class LogProbability : public torch::autograd::Function<LogProbability> {
       grad_bias.add_(d.sum(0));
       const at::Tensor low = d.to(t.scalar_type());
       grad_t.narrow(0, begin, rows).copy_(at::matmul(low, word_compute));
-      grad_word.add_(at::matmul(low.t(), part));
+      if (low.scalar_type() == at::kFloat)
+        grad_word.addmm_(low.t(), part);
+      else
+        grad_word.add_(at::matmul(low.t(), part));
     }
-    return {grad_t, grad_word, {}, grad_bias, {}, {}};
+    return {grad_t, unless_sunk(word, grad_word), {}, grad_bias, {}, {}};
   }
 };
 
