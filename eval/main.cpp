@@ -3,6 +3,7 @@
 #include "base/tool.h"
 #include "eval/commands_csc.h"
 #include "eval/commands_decisions.h"
+#include "eval/commands_diagnose.h"
 #include "eval/commands_strategies.h"
 
 int main(int argc, char** argv) {
@@ -13,6 +14,7 @@ int main(int argc, char** argv) {
   std::unique_ptr<relmpi::Communicator> communicator;
   relmpi::add_csc_command(app, body, communicator);
   relmpi::add_strategies_command(app, body, communicator);
+  relmpi::add_diagnose_command(app, body, communicator);
   relmpi::add_mdp_command(app, body);
   relmpi::add_score_command(app, body);
   relmpi::add_compare_command(app, body);

@@ -184,8 +184,6 @@ void add_run_options(CLI::App& app, TrainOptions& o) {
 }  // namespace
 
 void add_train_options(CLI::App& app, TrainOptions& options) {
-  app.set_config("--config", "", "TOML file with any of these options, such as a run's config.toml");
-  app.allow_config_extras(CLI::config_extras_mode::error);  // a misspelt name is not passed over
   app.add_flag("--json", options.json, "print one JSON document at the end: where the run stands");
   add_data_options(app, options);
   add_shape_options(app, options);

@@ -6,8 +6,7 @@
 
 namespace relmpi {
 
-// Adds every option of relmpi-train, in groups, with its default in --help. --config FILE (TOML) sets any of
-// them.
+// Adds every option of relmpi-train, in groups, with its default in --help.
 void add_train_options(CLI::App& app, TrainOptions& options);
 
 }  // namespace relmpi

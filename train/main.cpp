@@ -65,6 +65,8 @@ int main(int argc, char** argv) {
       "The same command again resumes. SIGUSR1 or SIGTERM: checkpoint, exit code 75.",
       "relmpi-train");
   relmpi::TrainOptions options;
+  app.set_config("--config", "", "TOML file with any of these options, such as a run's config.toml");
+  app.allow_config_extras(CLI::config_extras_mode::error);  // a misspelt name is not passed over
   relmpi::add_train_options(app, options);
   std::unique_ptr<relmpi::Communicator> communicator;
   return relmpi::run_tool(

@@ -35,6 +35,7 @@ class TrainStep {
 
   Optimizer& optimizer() { return optimizer_; }
   double seconds_waited() const { return reducer_.seconds_waited(); }
+  std::int64_t bytes_reduced() const { return reducer_.bytes_reduced(); }  // sent by this rank, in all
 
  private:
   MaskMode mask_mode(const ModelConfig& config) const;
