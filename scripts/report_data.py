@@ -147,6 +147,13 @@ def front(document):
     }
 
 
+def cheaper_and_better(document, named):
+    """Policies that need not know the answers and beat the MDP in cost and, significantly, in accuracy."""
+    rows = [row for row in document.get("comparisons", []) if row["a"] == "mdp" and row["b"] != "oracle"]
+    beaten = [row for row in rows if row["accuracy_difference"] < 0 and row.get("p_holm", row["p"]) < 0.05]
+    return [named[row["b"]] for row in beaten if named[row["b"]]["cost_tokens"] <= named["mdp"]["cost_tokens"]]
+
+
 def strategy_finding(document):
     """Whether the MDP differs from the best fixed-k, and what each costs, in two or three sentences."""
     named = {policy["name"]: policy for policy in document["policies"]}
@@ -182,6 +189,11 @@ def strategy_finding(document):
     else:
         text += "."
     text += f" {fixed['name']} was picked as the best on these very items, which favours it."
+    for better in cheaper_and_better(document, named):
+        text += (
+            f" {better['name']} beats the MDP in both: {percent(better['accuracy'])} at "
+            f"{number(better['cost_tokens'])} tokens, significant after Holm."
+        )
     oracle = named.get("oracle")
     if oracle:
         text += (

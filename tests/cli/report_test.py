@@ -181,6 +181,16 @@ class Findings(unittest.TestCase):
         self.assertIn("significantly more accurate", report_data.strategy_finding(strategies(0.05, 0.0001)))
         self.assertIn("p < 0.001", report_data.strategy_finding(strategies(0.05, 0.0001)))
 
+    def test_names_a_policy_that_beats_the_mdp_in_both(self):
+        document = strategies(-0.05, 0.001)  # the MDP right on 61.8 %, at 71 tokens
+        self.assertNotIn("threshold beats the MDP", report_data.strategy_finding(document))  # 74 tokens
+        document["policies"][[p["name"] for p in document["policies"]].index("threshold")]["cost_tokens"] = 70
+        self.assertIn("threshold beats the MDP in both: 66.5 % at 70 tokens", report_data.strategy_finding(document))
+        self.assertNotIn("oracle beats", report_data.strategy_finding(document))
+        for row in document["comparisons"]:
+            row["p_holm"] = 0.2
+        self.assertNotIn("threshold beats the MDP", report_data.strategy_finding(document))
+
     def test_turns_a_comparison_round(self):
         document = strategies()
         straight = report_data.pair(document, "mdp", "fixed-2")
