@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include "base/torch_headers.h"
+#include "model/vector_clones.h"
 #include "model/word_table.h"
 
 namespace relmpi {
@@ -15,13 +16,6 @@ using torch::autograd::variable_list;
 constexpr std::int64_t kChunkElements = 8 << 20;
 // Columns of E that one thread adds to at a time in the backward pass.
 constexpr std::int64_t kColumns = 64;
-
-// One clone for each vector width, chosen when the program starts.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
-#define RELMPI_VECTOR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define RELMPI_VECTOR_CLONES
-#endif
 
 // out[n, k] = h[n] . E[c[n, k]] for rows [begin, end).
 RELMPI_VECTOR_CLONES

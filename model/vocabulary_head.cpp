@@ -1,17 +1,43 @@
 #include "model/vocabulary_head.h"
 
+#include "model/softmax_rows.h"
 #include "model/word_table.h"
 
 namespace relmpi {
 namespace {
 
 constexpr std::int64_t kChunkElements = 4 << 20;
+// Logits of up to so many elements are kept for the backward pass; more are computed again.
+constexpr std::int64_t kKeptElements = 4 << 20;
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-at::Tensor logits_of(const at::Tensor& t, const at::Tensor& word_compute, const at::Tensor& bias) {
-  return at::matmul(t, word_compute.t()).to(at::kFloat).add_(bias);
+// (rows, V) in the compute dtype, without the bias.
+at::Tensor logits_of(const at::Tensor& t, const at::Tensor& word_compute) {
+  return at::matmul(t, word_compute.t());
+}
+
+void log_softmax(const at::Tensor& logits, const at::Tensor& bias, const at::Tensor& labels,
+                 at::Tensor normaliser, at::Tensor log_p) {
+  if (has_softmax_rows(logits)) return log_softmax_rows(logits, bias, labels, normaliser, log_p);
+  const at::Tensor z = logits.to(at::kFloat).add_(bias);
+  at::logsumexp_out(normaliser, z, {1});
+  log_p.copy_(z.gather(1, labels.unsqueeze(1)).squeeze(1) - normaliser);
+}
+
+// The gradient of the logits in their dtype: grad[n] (onehot(y) - softmax(z)). Adds its sum to grad_bias.
+at::Tensor softmax_gradient(at::Tensor logits, const at::Tensor& bias, const at::Tensor& labels,
+                            const at::Tensor& normaliser, const at::Tensor& grad, at::Tensor& grad_bias) {
+  if (has_softmax_rows(logits)) {
+    softmax_gradient_rows(logits, bias, labels, normaliser, grad, grad_bias);
+    return logits;
+  }
+  at::Tensor d = logits.to(at::kFloat).add_(bias).sub_(normaliser.unsqueeze(1)).exp_();
+  d.mul_(grad.neg().unsqueeze(1));
+  d.scatter_add_(1, labels.unsqueeze(1), grad.unsqueeze(1));
+  grad_bias.add_(d.sum(0));
+  return d.to(logits.scalar_type());
 }
 
 class LogProbability : public torch::autograd::Function<LogProbability> {
@@ -20,45 +46,38 @@ class LogProbability : public torch::autograd::Function<LogProbability> {
                             const at::Tensor& word_compute, const at::Tensor& bias, const at::Tensor& labels,
                             std::int64_t chunk_rows) {
     const std::int64_t n = t.size(0);
-    at::Tensor normaliser = at::empty({n}, bias.options());
-    at::Tensor out = at::empty({n}, bias.options());
+    at::Tensor normaliser = at::empty({n}, bias.options()), out = at::empty({n}, bias.options()), kept;
+    if (n <= chunk_rows && n * word.size(0) <= kKeptElements) kept = logits_of(t, word_compute);
     for (std::int64_t begin = 0; begin < n; begin += chunk_rows) {
       const std::int64_t rows = std::min(chunk_rows, n - begin);
-      const at::Tensor logits = logits_of(t.narrow(0, begin, rows), word_compute, bias);
-      at::Tensor part = normaliser.narrow(0, begin, rows);
-      at::logsumexp_out(part, logits, {1});
-      const at::Tensor chosen = logits.gather(1, labels.narrow(0, begin, rows).unsqueeze(1)).squeeze(1);
-      out.narrow(0, begin, rows).copy_(chosen - part);
+      const at::Tensor logits = kept.defined() ? kept : logits_of(t.narrow(0, begin, rows), word_compute);
+      log_softmax(logits, bias, labels.narrow(0, begin, rows), normaliser.narrow(0, begin, rows),
+                  out.narrow(0, begin, rows));
     }
-    context->save_for_backward({t, word, word_compute, bias, labels, normaliser});
+    context->save_for_backward({t, word, word_compute, bias, labels, normaliser, kept});
     context->saved_data["chunk_rows"] = chunk_rows;
     return out;
   }
 
-  // d log p_y / dz = onehot(y) - softmax(z).
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const auto saved = context->get_saved_variables();
     const at::Tensor &t = saved[0], &word = saved[1], &word_compute = saved[2], &bias = saved[3],
-                     &labels = saved[4], &normaliser = saved[5];
+                     &labels = saved[4], &normaliser = saved[5], &kept = saved[6];
     const std::int64_t n = t.size(0), chunk_rows = context->saved_data["chunk_rows"].toInt();
-    const at::Tensor grad = grads[0].unsqueeze(1);
-    at::Tensor grad_t = at::empty_like(t);
-    at::Tensor grad_word = gradient_sink(word);
-    at::Tensor grad_bias = at::zeros_like(bias);
+    at::Tensor grad_t = at::empty_like(t), grad_word = gradient_sink(word), grad_bias = at::zeros_like(bias);
     for (std::int64_t begin = 0; begin < n; begin += chunk_rows) {
       const std::int64_t rows = std::min(chunk_rows, n - begin);
-      const at::Tensor part = t.narrow(0, begin, rows), grad_part = grad.narrow(0, begin, rows);
-      at::Tensor d =
-          logits_of(part, word_compute, bias).sub_(normaliser.narrow(0, begin, rows).unsqueeze(1)).exp_();
-      d.mul_(grad_part.neg());
-      d.scatter_add_(1, labels.narrow(0, begin, rows).unsqueeze(1), grad_part);
-      grad_bias.add_(d.sum(0));
-      const at::Tensor low = d.to(t.scalar_type());
-      grad_t.narrow(0, begin, rows).copy_(at::matmul(low, word_compute));
-      if (low.scalar_type() == at::kFloat)
-        grad_word.addmm_(low.t(), part);
+      const at::Tensor part = t.narrow(0, begin, rows);
+      // A graph that is kept may come back for its logits.
+      const at::Tensor logits = kept.defined() ? kept.clone() : logits_of(part, word_compute);
+      const at::Tensor d =
+          softmax_gradient(logits, bias, labels.narrow(0, begin, rows), normaliser.narrow(0, begin, rows),
+                           grads[0].narrow(0, begin, rows), grad_bias);
+      grad_t.narrow(0, begin, rows).copy_(at::matmul(d, word_compute));
+      if (d.scalar_type() == at::kFloat)
+        grad_word.addmm_(d.t(), part);
       else
-        grad_word.add_(at::matmul(low.t(), part));
+        grad_word.add_(at::matmul(d.t(), part));
     }
     return {grad_t, unless_sunk(word, grad_word), {}, grad_bias, {}, {}};
   }

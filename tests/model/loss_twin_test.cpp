@@ -181,7 +181,8 @@ TEST(LossTwin, EqualsTheFullDistributionsOnRandomCases) {
     ASSERT_LT(relative_error(fast.sums, slow.sums, 1), 1e-5) << "losses of case " << seed << "\n"
                                                              << fast.sums << "\n"
                                                              << slow.sums;
-    ASSERT_LT(relative_error(fast.grad_hidden, slow.grad_hidden, 1e-4), kGradient) << "hidden of case " << seed;
+    ASSERT_LT(relative_error(fast.grad_hidden, slow.grad_hidden, 1e-4), kGradient)
+        << "hidden of case " << seed;
     ASSERT_LT(relative_error(fast.grad, slow.grad, 1e-4), kGradient) << "parameters of case " << seed;
   }
 }
