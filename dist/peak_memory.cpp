@@ -1,6 +1,7 @@
 #include "dist/peak_memory.h"
 
 #include <c10/core/Allocator.h>
+#include <c10/util/Logging.h>
 #include <c10/util/ThreadLocalDebugInfo.h>
 
 #include <algorithm>
@@ -40,18 +41,21 @@ struct PeakMemory::State {
   at::Device device;
   std::shared_ptr<HostCounter> counter;
   std::optional<c10::DebugInfoGuard> guard;
+  int log_level = FLAGS_caffe2_log_level;
   std::int64_t held = 0;  // on a GPU, at the reset
 };
 
 PeakMemory::PeakMemory(at::Device device) : state_(new State{.device = device}) {
   if (!device.is_cuda()) {
+    // libtorch warns of blocks that were allocated before it counted: expected here.
+    FLAGS_caffe2_log_level = 2;  // errors
     state_->counter = std::make_shared<HostCounter>();
     state_->guard.emplace(c10::DebugInfoKind::PROFILER_STATE, state_->counter);
   }
   reset();
 }
 
-PeakMemory::~PeakMemory() = default;
+PeakMemory::~PeakMemory() { FLAGS_caffe2_log_level = state_->log_level; }
 
 void PeakMemory::reset() {
   if (state_->counter) return state_->counter->reset();

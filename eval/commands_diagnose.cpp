@@ -63,6 +63,8 @@ void add_diagnose_command(CLI::App& app, std::function<int()>& body,
                             "--evaluate-limit", "--checkpoint-every", "--log-every", "--metric", "--patience",
                             "--tune-thresholds", "--debug", "--check-replicas", "--max-skipped"})
     sub->get_option(other)->group("");  // accepted, so that a command of relmpi-train can be pasted
+  sub->get_option("--steps")->description("steps of each stage that are measured");
+  sub->get_option("--json")->description("print one JSON document on stdout");
   sub->add_option("--warmup-steps", o->diagnose.warmup, "steps of each stage before those that are measured")
       ->capture_default_str();
   sub->add_option("--stages", o->diagnose.stages,
@@ -70,6 +72,9 @@ void add_diagnose_command(CLI::App& app, std::function<int()>& body,
       ->delimiter(',');
   sub->add_option("--trace", o->diagnose.trace,
                   "file for a timeline of two steps, which chrome://tracing and ui.perfetto.dev open");
+  sub->footer(
+      "Example: mpirun -np 2 relmpi-eval diagnose --model bert-base-chinese --data shards/train --confusion "
+      "confusion.json\n--precision bf16 --global-batch 32");
   sub->callback([o, &body, &communicator] { body = [o, &communicator] { return run(*o, communicator); }; });
 }
 

@@ -142,6 +142,12 @@ TEST(Comparison, TextHasEveryPolicyAndPair) {
   EXPECT_NE(text.find("\nmdp "), std::string::npos);
   EXPECT_NE(text.find("   90.00  "), std::string::npos);
   EXPECT_NE(text.find("  oracle "), std::string::npos);
+  const auto line = [&](const std::string& start) {
+    const auto begin = text.find("\n" + start) + 1;
+    return text.substr(begin, text.find('\n', begin) - begin);
+  };
+  EXPECT_EQ(line("mdp ").back(), '*');     // on the front
+  EXPECT_EQ(line("oracle ").back(), ' ');  // which leaves the oracle out
   report["policies"][0]["f1"] = 0.4321;
   EXPECT_NE(comparison_text(report).find("  43.21  "), std::string::npos);
 }
