@@ -95,12 +95,11 @@ Recovery recovered(const ConfusionSet& wanted, const ConfusionSet& found, ErrorK
       ++recovery.pairs;
       const bool same_kind = holds(found.lists(kind), key, character);
       recovery.by_kind += same_kind ? 1 : 0;
-      recovery.by_any += same_kind || std::ranges::any_of(kListKinds,
-                                                          [&](ErrorKind other) {
-                                                            return holds(found.lists(other), key, character);
-                                                          })
-                             ? 1
-                             : 0;
+      // `meant`: clang 14 cannot capture a structured binding.
+      const auto in_list = [&, meant = key](ErrorKind other) {
+        return holds(found.lists(other), meant, character);
+      };
+      recovery.by_any += same_kind || std::ranges::any_of(kListKinds, in_list) ? 1 : 0;
     }
   }
   return recovery;
