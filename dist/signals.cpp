@@ -1,6 +1,7 @@
 #include "dist/signals.h"
 
 #include <csignal>
+#include <initializer_list>
 
 namespace relmpi {
 namespace {

@@ -51,7 +51,7 @@ LoaderOptions loader_options(const TrainOptions& training, const Communicator& c
 // The encoder alone, trained towards a fixed random direction: forward, backward, sum over ranks, update.
 class EncoderStep {
  public:
-  EncoderStep(const Model& model, Communicator& communicator, TrainOptions training)
+  EncoderStep(const Model& model, Communicator& communicator, const TrainOptions& training)
       : model_(model),
         dtype_(dtype_of(training.precision)),
         optimizer_(*model.parameters, training),
