@@ -112,8 +112,7 @@ int run_compare(const CompareOptions& options) {
     const std::vector<PolicySummary> summaries = {summarise(a, bootstrap_options),
                                                   summarise(b, bootstrap_options)};
     fmt::print("{}", comparison_text({{"policies", {to_json(summaries[0]), to_json(summaries[1])}},
-                                      {"comparisons", {to_json(comparison)}},
-                                      {"pareto", pareto_names(summaries)}}));
+                                      {"comparisons", {to_json(comparison)}}}));
   }
   return kDone;
 }
