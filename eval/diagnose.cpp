@@ -60,7 +60,9 @@ class EncoderStep {
                  {.bucket_bytes = training.bucket_bytes, .dtype = dtype_}),
         prompt_(prompt_of(model)),
         direction_(at::randn({model.config.hidden_size}, model.parameters->flat().options()).to(dtype_)),
-        lr_(training.lr) {}
+        lr_(training.lr) {
+    model.parameters->keep_copy(dtype_);
+  }
 
   static at::Tensor prompt_of(const Model& model) {
     const at::NoGradGuard no_grad;
@@ -71,7 +73,7 @@ class EncoderStep {
     model_.parameters->flat_grad().zero_();
     for (std::size_t m = 0; m < micro_batches.size(); ++m) {
       if (m + 1 == micro_batches.size()) reducer_.arm();
-      const Weights weights = cast_weights(*model_.parameters, model_.config, dtype_);
+      const Weights weights = make_weights(*model_.parameters, model_.config, dtype_);
       const at::Tensor hidden = encode(weights, model_.config, micro_batches[m], prompt_, Mode::kTrain);
       at::mv(hidden, direction_).to(at::kFloat).mean().backward();
     }
@@ -187,7 +189,9 @@ class Bench {
     StageResult stage{.name = "encoder-inference", .precision = training_.precision};
     const Prepared inputs = prepare();
     const at::NoGradGuard no_grad;
-    const Weights weights = cast_weights(*model_.parameters, model_.config, dtype_of(training_.precision));
+    const at::ScalarType dtype = dtype_of(training_.precision);
+    model_.parameters->keep_copy(dtype);
+    const Weights weights = make_weights(*model_.parameters, model_.config, dtype);
     const at::Tensor prompt = EncoderStep::prompt_of(model_);
     measure(
         stage,

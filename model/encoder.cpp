@@ -2,46 +2,23 @@
 
 #include <ATen/ATen.h>
 
-#include <cmath>
-
+#include "model/attention.h"
 #include "model/word_table.h"
 
 namespace relmpi {
 namespace {
 
-// Below this many slots explicit batched products beat scaled_dot_product_attention on the CPU for a whole
-// step, whose backward pass is slow there (measured).
-constexpr std::int64_t kExplicitAttentionBelow = 160;
-
-// qkv (B, S, 3H) -> (B, S, H).
-at::Tensor attention(const at::Tensor& qkv, const at::Tensor& padding_mask, const ModelConfig& config,
-                     bool train) {
-  const std::int64_t b = qkv.size(0), s = qkv.size(1), heads = config.num_attention_heads;
-  const std::int64_t size = config.hidden_size / heads;
-  const double dropout = train ? config.attention_probs_dropout_prob : 0.0;
-  const at::Tensor split =
-      qkv.view({b, s, 3, heads, size}).permute({2, 0, 3, 1, 4});  // (3, B, heads, S, size)
-  const at::Tensor q = split.select(0, 0), k = split.select(0, 1), v = split.select(0, 2);
-  at::Tensor mixed;
-  if (qkv.is_cuda() || s >= kExplicitAttentionBelow) {
-    mixed = at::scaled_dot_product_attention(
-        q, k, v, padding_mask.defined() ? std::optional<at::Tensor>(padding_mask) : std::nullopt, dropout);
-  } else {
-    at::Tensor scores = at::matmul(q * (1.0 / std::sqrt(static_cast<double>(size))), k.transpose(-2, -1));
-    if (padding_mask.defined())
-      scores = scores.masked_fill(padding_mask.logical_not(), -std::numeric_limits<double>::infinity());
-    mixed = at::matmul(at::dropout(at::softmax(scores, -1), dropout, train), v);
-  }
-  return mixed.transpose(1, 2).reshape({b, s, config.hidden_size});
-}
-
 at::Tensor layer(const LayerWeights& w, const ModelConfig& c, const at::Tensor& x,
                  const at::Tensor& padding_mask, bool train) {
+  const double attention_dropout = train ? c.attention_probs_dropout_prob : 0.0;
+  const AttentionKernel kernel = choose_attention(x.device(), x.size(1));
   const bool pre = c.layer_norm == NormPlace::kPre;
   const auto drop = [&](const at::Tensor& t) { return at::dropout(t, c.hidden_dropout_prob, train); };
   const auto norm = [&](const NormWeights& n, const at::Tensor& t) { return apply(n, t, c.layer_norm_eps); };
   const auto attend = [&](const at::Tensor& t) {
-    return drop(apply(w.attention_output, attention(apply(w.qkv, t), padding_mask, c, train)));
+    const at::Tensor mixed =
+        self_attention(apply(w.qkv, t), padding_mask, c.num_attention_heads, attention_dropout, kernel);
+    return drop(apply(w.attention_output, mixed));
   };
   const auto feed_forward = [&](const at::Tensor& t) {
     return drop(apply(w.output, at::gelu(apply(w.intermediate, t))));

@@ -19,13 +19,10 @@ at::ScalarType dtype_of(const std::string& precision) {
 }
 
 Predictor::Predictor(const Model& model, at::ScalarType dtype)
-    : model_(model), dtype_(dtype), table_(model.candidate_table()) {
-  refresh();
-}
-
-void Predictor::refresh() {
+    : model_(model), table_(model.candidate_table()) {
   const at::NoGradGuard no_grad;
-  weights_ = cast_weights(*model_.parameters, model_.config, dtype_);
+  model.parameters->keep_copy(dtype);
+  weights_ = make_weights(*model_.parameters, model_.config, dtype);
   if (model_.config.prompt_length > 0) prompt_ = prompt_vectors(*model_.parameters, model_.config);
 }
 

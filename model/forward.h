@@ -14,7 +14,7 @@ Heads forward(const Weights& weights, const ModelConfig& config, const Inputs& i
 // compute dtype by name: fp32, bf16, fp16. Throws InputError for another name.
 at::ScalarType dtype_of(const std::string& precision);
 
-// A model ready to answer: weights cast once, prompt vectors computed once.
+// A model ready to answer, with the parameters as they are now: prompt vectors are computed once.
 class Predictor {
  public:
   Predictor(const Model& model, at::ScalarType dtype);
@@ -22,15 +22,12 @@ class Predictor {
   Predictions predict(const Inputs& inputs, Gating gating = Gating::kModel) const;
   // The same with the sums of the four losses.
   Predictions predict(const Inputs& inputs, const LossOptions& options, LossSums& sums) const;
-  // Refreshes the weights after the parameters changed.
-  void refresh();
 
   const Model& model() const { return model_; }
   at::Device device() const { return model_.parameters->device(); }
 
  private:
   const Model& model_;
-  at::ScalarType dtype_;
   Weights weights_;
   at::Tensor prompt_, table_;
 };

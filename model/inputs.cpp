@@ -6,24 +6,21 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "model/upload.h"
 
 namespace relmpi {
 namespace {
 
-at::Tensor upload(const std::vector<std::int64_t>& values, at::Device device) {
-  at::Tensor host = at::empty({static_cast<std::int64_t>(values.size())},
-                              at::TensorOptions(at::kLong).pinned_memory(device.is_cuda()));
-  std::copy(values.begin(), values.end(), host.data_ptr<std::int64_t>());
-  return host.to(device, /*non_blocking=*/true);
+std::int64_t round_up(std::int64_t value, std::int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
 }
 
 }  // namespace
 
 // Everything of Inputs as host arrays, filled row by row.
 struct InputBuilder::Layout {
-  std::vector<std::int64_t> ids, positions, prompt_slots, source_slots, target_slots, source, keys, labels,
-      masked_index, open_index;
-  std::vector<std::uint8_t> masked;
+  std::vector<std::int64_t> ids, positions, ends, prompt_slots, source_slots, target_slots, source, keys,
+      labels, masked, masked_index, open_index;
 };
 
 LossCounts& LossCounts::operator+=(const LossCounts& other) {
@@ -48,9 +45,11 @@ std::vector<std::uint8_t> masked_characters(const Batch& batch, std::int64_t epo
   return masked;
 }
 
-InputBuilder::InputBuilder(const ModelConfig& config, const Vocabulary& vocabulary, CandidateTable table)
+InputBuilder::InputBuilder(const ModelConfig& config, const Vocabulary& vocabulary, CandidateTable table,
+                           std::int64_t width_multiple)
     : config_(config),
       table_(std::move(table)),
+      width_multiple_(width_multiple),
       pad_(vocabulary.pad()),
       cls_(vocabulary.cls()),
       sep_(vocabulary.sep()),
@@ -125,7 +124,7 @@ Inputs InputBuilder::build(const Batch& batch, const std::vector<std::uint8_t>& 
   Inputs in;
   in.rows = batch.rows;
   in.lengths.assign(batch.lengths, batch.lengths + batch.rows);
-  in.width = 2 * *longest + 2 * border;
+  in.width = std::min(round_up(2 * *longest + 2 * border, width_multiple_), config_.max_length);
   Layout out;
   out.ids.assign(static_cast<std::size_t>(in.rows * in.width), pad_);
   out.positions.assign(out.ids.size(), 0);
@@ -133,6 +132,7 @@ Inputs InputBuilder::build(const Batch& batch, const std::vector<std::uint8_t>& 
   for (std::int64_t b = 0; b < in.rows; ++b) {
     const std::int64_t n = batch.lengths[b], row = b * in.width;
     add_frame(row, n, out);
+    out.ends.push_back(2 * n + 2 * border);
     for (std::int64_t i = 0; i < n; ++i) {
       const std::size_t index = out.source.size();
       const bool is_masked = !masked.empty() && masked[index] != 0;
@@ -152,23 +152,27 @@ Inputs InputBuilder::build(const Batch& batch, const std::vector<std::uint8_t>& 
 }
 
 void InputBuilder::upload_layout(const Layout& out, at::Device device, Inputs& in) const {
-  in.ids = upload(out.ids, device).view({in.rows, in.width});
-  in.positions = upload(out.positions, device).view({in.rows, in.width});
-  const auto [shortest, longest] = std::minmax_element(in.lengths.begin(), in.lengths.end());
-  if (*shortest < *longest) {
-    const at::Tensor ends = upload(in.lengths, device).mul(2).add(2 * config_.border()).unsqueeze(1);
-    const at::Tensor slots = at::arange(in.width, ends.options()).unsqueeze(0);
-    in.padding_mask = slots.lt(ends).view({in.rows, 1, 1, in.width});
-  }
-  if (!out.prompt_slots.empty()) in.prompt_slots = upload(out.prompt_slots, device);
-  in.source_slots = upload(out.source_slots, device);
-  in.target_slots = upload(out.target_slots, device);
-  in.source = upload(out.source, device);
-  in.candidate_keys = upload(out.keys, device);
-  in.labels = upload(out.labels, device);
-  in.masked = upload(std::vector<std::int64_t>(out.masked.begin(), out.masked.end()), device).to(at::kBool);
-  in.masked_index = upload(out.masked_index, device);
-  in.open_index = upload(out.open_index, device);
+  const auto tensors =
+      upload({out.ids, out.positions, out.ends, out.prompt_slots, out.source_slots, out.target_slots,
+              out.source, out.keys, out.labels, out.masked, out.masked_index, out.open_index},
+             device);
+  in.ids = tensors[0].view({in.rows, in.width});
+  in.positions = tensors[1].view({in.rows, in.width});
+  const bool padded = std::ranges::any_of(out.ends, [&](std::int64_t end) { return end < in.width; });
+  if (padded || width_multiple_ > 1)
+    in.padding_mask = at::arange(in.width, tensors[2].options())
+                          .unsqueeze(0)
+                          .lt(tensors[2].unsqueeze(1))
+                          .view({in.rows, 1, 1, in.width});
+  if (!out.prompt_slots.empty()) in.prompt_slots = tensors[3];
+  in.source_slots = tensors[4];
+  in.target_slots = tensors[5];
+  in.source = tensors[6];
+  in.candidate_keys = tensors[7];
+  in.labels = tensors[8];
+  in.masked = tensors[9].to(at::kBool);
+  in.masked_index = tensors[10];
+  in.open_index = tensors[11];
 }
 
 }  // namespace relmpi

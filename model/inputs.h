@@ -25,10 +25,11 @@ struct MaskOptions {
 // the text is counted on the host, so that the device is never asked for a size.
 struct Inputs {
   std::int64_t rows = 0;      // B
-  std::int64_t width = 0;     // S, slots of the longest row: 2n + 2P
+  std::int64_t width = 0;     // S, slots of the longest row (2n + 2P), rounded up as the builder was told
   at::Tensor ids;             // (B, S) int64
   at::Tensor positions;       // (B, S) int64
-  at::Tensor padding_mask;    // (B, 1, 1, S) bool, true = attend; undefined where all rows are equally long
+  at::Tensor padding_mask;    // (B, 1, 1, S) bool, true = attend; undefined where no slot is padding
+                              // and widths are not rounded
   at::Tensor prompt_slots;    // (B * 2P) int64 into B * S; undefined without prompts
   at::Tensor source_slots;    // (N) int64 into B * S
   at::Tensor target_slots;    // (N) int64 into B * S
@@ -54,8 +55,10 @@ struct LossCounts {
 // Builds inputs from the two id rows of each sentence. Owns the candidate table, on the host for counting.
 class InputBuilder {
  public:
-  // `table` may be empty (width 0) for ablations without candidates.
-  InputBuilder(const ModelConfig& config, const Vocabulary& vocabulary, CandidateTable table);
+  // `table` may be empty (width 0) for ablations without candidates. Widths are rounded up to a multiple of
+  // `width_multiple`, so that shapes repeat.
+  InputBuilder(const ModelConfig& config, const Vocabulary& vocabulary, CandidateTable table,
+               std::int64_t width_multiple = 1);
 
   // The masked characters of sentence i depend on (seed, epoch, sentence number, position) alone. `counts`
   // receives what the losses are divided by. Throws InputError for a sentence longer than the model takes.
@@ -80,6 +83,7 @@ class InputBuilder {
 
   ModelConfig config_;
   CandidateTable table_;
+  std::int64_t width_multiple_;
   std::int32_t pad_, cls_, sep_, mask_;
 };
 

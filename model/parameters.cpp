@@ -113,10 +113,28 @@ Parameters::Parameters(std::vector<ParameterSpec> specs, at::Device device) : sp
   }
 }
 
-const at::Tensor& Parameters::leaf(const std::string& name) const {
+std::size_t Parameters::index_of(const std::string& name) const {
   const auto found = index_.find(name);
   RELMPI_CHECK(found != index_.end(), "no parameter named {}", name);
-  return leaves_[found->second];
+  return found->second;
+}
+
+void Parameters::keep_copy(at::ScalarType dtype) {
+  if (dtype == at::kFloat || (copy_.defined() && copy_.scalar_type() == dtype)) return;
+  RELMPI_CHECK(!copy_.defined(), "the parameters have a copy in another precision");
+  copy_ = at::empty({prompt_begin_}, flat_.options().dtype(dtype));
+  refresh_copy();
+}
+
+void Parameters::refresh_copy() {
+  if (copy_.defined()) copy_.copy_(flat_.narrow(0, 0, prompt_begin_));
+}
+
+at::Tensor Parameters::values(const std::string& name, at::ScalarType dtype) const {
+  const std::size_t i = index_of(name);
+  if (dtype == at::kFloat) return leaves_[i].detach();
+  RELMPI_CHECK(copy_.defined() && copy_.scalar_type() == dtype, "no copy of {} in this precision", name);
+  return copy_.narrow(0, offsets_[i], leaves_[i].numel()).view(leaves_[i].sizes());
 }
 
 std::vector<std::pair<std::string, at::Tensor>> Parameters::named_views(const at::Tensor& of) const {
@@ -156,6 +174,7 @@ std::vector<std::string> Parameters::load(const std::map<std::string, at::Tensor
     view.copy_(value);
     rest.erase(found);
   }
+  refresh_copy();
   std::vector<std::string> unused;
   for (const auto& [name, tensor] : rest) unused.push_back(name);
   return unused;

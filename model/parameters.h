@@ -26,7 +26,8 @@ struct ParameterSpec {
 std::vector<ParameterSpec> parameter_specs(const ModelConfig& config);
 
 // fp32 parameters and gradients, each one flat tensor; every leaf and its .grad are views into them.
-// Reductions, clipping and the finiteness test work on the flat tensors.
+// Reductions, clipping and the finiteness test work on the flat tensors. Passes in bf16 or fp16 read a copy
+// of the parameters in that dtype, which is made anew after each change and not at each use.
 class Parameters {
  public:
   Parameters(std::vector<ParameterSpec> specs, at::Device device);
@@ -35,11 +36,19 @@ class Parameters {
   const std::vector<at::Tensor>& leaves() const { return leaves_; }      // same order as specs()
   const std::vector<std::int64_t>& offsets() const { return offsets_; }  // of each leaf in the flat tensors
   // The leaf `name`. It must exist.
-  const at::Tensor& leaf(const std::string& name) const;
+  const at::Tensor& leaf(const std::string& name) const { return leaves_[index_of(name)]; }
   at::Tensor flat() const { return flat_; }                    // (total)
   at::Tensor flat_grad() const { return flat_grad_; }          // (total)
   std::int64_t prompt_begin() const { return prompt_begin_; }  // offset where the prompt network starts
   at::Device device() const { return flat_.device(); }
+
+  // From now on there is a copy in `dtype` (fp32: none is needed) of all but the prompt network, which runs
+  // in fp32. One dtype for the life of the parameters.
+  void keep_copy(at::ScalarType dtype);
+  // To be called after the parameters changed; load() does.
+  void refresh_copy();
+  // The leaf `name` in `dtype`: itself, or its part of the copy.
+  at::Tensor values(const std::string& name, at::ScalarType dtype) const;
 
   // (file name, view) of every tensor, for files and checksums; `of` is flat() or another tensor of that
   // layout.
@@ -52,11 +61,13 @@ class Parameters {
                                 const std::function<bool(const std::string&)>& optional = {});
 
  private:
+  std::size_t index_of(const std::string& name) const;
+
   std::vector<ParameterSpec> specs_;
   std::vector<at::Tensor> leaves_;
   std::vector<std::int64_t> offsets_;
   std::map<std::string, std::size_t> index_;
-  at::Tensor flat_, flat_grad_;
+  at::Tensor flat_, flat_grad_, copy_;
   std::int64_t prompt_begin_ = 0;
 };
 

@@ -1,15 +1,42 @@
 #include "model/weights.h"
 
-#include <ATen/ATen.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/function_hook.h>
+#include <torch/csrc/autograd/functions/utils.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <limits>
+
+#include "base/torch_headers.h"
 
 namespace relmpi {
 namespace {
 
-class Caster {
+// In place of AccumulateGrad, which wants the gradient in the leaf's dtype and runs on the stream that was
+// current when the leaf was first used: a CUDA graph of another stream could not hold it.
+class LeafGradient : public torch::autograd::Node {
  public:
-  Caster(const Parameters& parameters, at::ScalarType dtype) : parameters_(parameters), dtype_(dtype) {}
+  // First of what is ready, so that a gradient is there, and can travel, as soon as it is known.
+  explicit LeafGradient(at::Tensor leaf)
+      : Node(std::numeric_limits<std::uint64_t>::max()), leaf_(std::move(leaf)) {}
 
-  at::Tensor tensor(const std::string& name) const { return parameters_.leaf(name).to(dtype_); }
+  torch::autograd::variable_list apply(torch::autograd::variable_list&& grads) override {
+    if (grads[0].defined()) leaf_.mutable_grad().add_(grads[0]);
+    if (const auto& hook = torch::autograd::impl::post_acc_grad_hooks(leaf_)) (*hook)(leaf_);
+    return {};
+  }
+
+ private:
+  at::Tensor leaf_;
+};
+
+class WeightMaker {
+ public:
+  WeightMaker(const Parameters& parameters, at::ScalarType dtype) : parameters_(parameters), dtype_(dtype) {}
+
+  at::Tensor tensor(const std::string& name) const {
+    return use_leaf(parameters_.leaf(name), parameters_.values(name, dtype_));
+  }
   LinearWeights linear(const std::string& name) const {
     return {tensor(name + ".weight"), tensor(name + ".bias")};
   }
@@ -24,13 +51,20 @@ class Caster {
 
 }  // namespace
 
-Weights cast_weights(const Parameters& parameters, const ModelConfig& config, at::ScalarType dtype) {
-  const Caster cast(parameters, dtype);
-  const Caster keep(parameters, at::kFloat);
+at::Tensor use_leaf(const at::Tensor& leaf, const at::Tensor& values) {
+  at::Tensor used = values.detach();
+  if (at::GradMode::is_enabled()) torch::autograd::set_history(used, std::make_shared<LeafGradient>(leaf));
+  return used;
+}
+
+Weights make_weights(const Parameters& parameters, const ModelConfig& config, at::ScalarType dtype) {
+  const WeightMaker cast(parameters, dtype);
+  const WeightMaker keep(parameters, at::kFloat);
+  const std::string word = "bert.embeddings.word_embeddings.weight";
   Weights w;
   w.dtype = dtype;
-  w.word = keep.tensor("bert.embeddings.word_embeddings.weight");
-  w.word_compute = w.word.detach().to(dtype);
+  w.word = parameters.leaf(word);
+  w.word_compute = parameters.values(word, dtype);
   w.position = keep.tensor("bert.embeddings.position_embeddings.weight");
   w.token_type = keep.tensor("bert.embeddings.token_type_embeddings.weight");
   w.embeddings_norm = cast.norm("bert.embeddings.LayerNorm");

@@ -24,8 +24,7 @@ struct LayerWeights {
 };
 
 // The parameters as one forward pass uses them: matrix operands in the compute dtype, what is looked up or
-// accumulated in fp32. Casting is part of the graph, so gradients arrive in the fp32 leaves; each weight is
-// cast once a pass.
+// accumulated in fp32. Gradients arrive in the fp32 leaves.
 struct Weights {
   at::ScalarType dtype = at::kFloat;
   at::Tensor word;          // (V, H) fp32, looked up
@@ -43,7 +42,14 @@ struct Weights {
   at::Tensor vocabulary_bias;  // (V) fp32
 };
 
-Weights cast_weights(const Parameters& parameters, const ModelConfig& config, at::ScalarType dtype);
+// The weights of one forward pass and its backward pass. The parameters must keep a copy in `dtype`
+// (Parameters::keep_copy).
+Weights make_weights(const Parameters& parameters, const ModelConfig& config, at::ScalarType dtype);
+
+// `values` (the leaf's own, or its copy in another dtype) as part of the graph: the backward pass adds to
+// leaf.grad(), which must be there, in place, and calls the leaf's post-accumulate hook. To be used once a
+// pass.
+at::Tensor use_leaf(const at::Tensor& leaf, const at::Tensor& values);
 
 // The prompt network in fp32: 2P embeddings -> 2-layer bidirectional LSTM -> Linear, ReLU, Linear -> (2P, H).
 // P-tuning (Liu et al. 2021), as ReLM uses it.

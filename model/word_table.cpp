@@ -21,6 +21,11 @@ class LookUp : public torch::autograd::Function<LookUp> {
     const at::Tensor &table = saved[0], &ids = saved[1];
     at::Tensor sink = gradient_sink(table);
     const at::Tensor grad = grads[0].contiguous();
+    if (!table.is_cpu()) {
+      // libtorch's own sorts the ids: sums in a fixed order.
+      sink.add_(at::embedding_dense_backward(grad, ids, table.size(0), -1, false));
+      return {unless_sunk(table, sink), {}};
+    }
     const std::int64_t width = grad.size(1);
     const float* rows = grad.const_data_ptr<float>();
     float* out = sink.data_ptr<float>();
@@ -43,8 +48,7 @@ at::Tensor unless_sunk(const at::Tensor& table, const at::Tensor& sink) {
 }
 
 at::Tensor look_up(const at::Tensor& table, const at::Tensor& ids) {
-  // On a GPU libtorch's own, which sorts the ids: sums in a fixed order.
-  return table.is_cpu() ? LookUp::apply(table, ids.contiguous()) : at::embedding(table, ids);
+  return LookUp::apply(table, ids.contiguous());
 }
 
 }  // namespace relmpi

@@ -164,6 +164,12 @@ void add_run_options(CLI::App& app, TrainOptions& o) {
   app.add_option("--threads", o.threads, "CPU threads of a rank; 0 = its share of the cores")
       ->group(ranks)
       ->capture_default_str();
+  app.add_flag(
+         "--cuda-graphs", o.cuda_graphs,
+         "replay the encoder's passes as CUDA graphs, one pair for each number of rows and of slots (rounded "
+         "up to 8): for small batches, whose kernels are launched more slowly than they run. Gradients then "
+         "travel after the backward pass")
+      ->group(ranks);
   app.add_option("--bucket-bytes", o.bucket_bytes, "gradients that travel together")
       ->group(ranks)
       ->capture_default_str();

@@ -9,12 +9,19 @@
 #include "dist/device.h"
 #include "dist/doctor.h"
 #include "dist/signals.h"
+#include "model/attention.h"
 #include "train/command_line.h"
 #include "train/debug.h"
 #include "train/trainer.h"
 
 namespace relmpi {
 namespace {
+
+std::string attention_of(const Model& model, at::ScalarType dtype) {
+  const ModelConfig& c = model.config;
+  return describe_attention(model.parameters->device(), dtype, c.num_attention_heads,
+                            c.hidden_size / c.num_attention_heads, c.max_length);
+}
 
 int train(const CLI::App& app, const TrainOptions& options, std::unique_ptr<Communicator>& communicator) {
   options.validate();
@@ -24,7 +31,7 @@ int train(const CLI::App& app, const TrainOptions& options, std::unique_ptr<Comm
   communicator = make_communicator(limits);
   start_log(communicator->rank(), communicator->size());
   watch_signals();
-  const nlohmann::json environment = describe_environment(*communicator, options.device);
+  nlohmann::json environment = describe_environment(*communicator, options.device);
   const at::Device device = choose_device(*communicator, options.device);
   const int threads = set_threads(*communicator, options.threads);
   communicator = communicator_for(std::move(communicator), device, limits);
@@ -43,6 +50,9 @@ int train(const CLI::App& app, const TrainOptions& options, std::unique_ptr<Comm
                  setup.data->sentences(), setup.data->tokens(), setup.model.parameters->flat().numel(),
                  options.precision, communicator->size(), communicator->size() == 1 ? "" : "s", threads,
                  threads == 1 ? "" : "s", communicator->backend());
+  const std::string attention = attention_of(setup.model, dtype_of(options.precision));
+  environment["attention"] = attention;
+  if (first) spdlog::info("attention: {}", attention);
   Trainer trainer(options, std::move(setup), *communicator, folder.get());
   trainer.resume();
   if (first) folder->write_records(app.config_to_str(true, true), environment);

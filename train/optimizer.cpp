@@ -62,6 +62,7 @@ void Optimizer::step(double lr) {
     at::_fused_adamw_(group.leaves, group.grads, group.exp_avgs, group.exp_avg_sqs, {}, group.steps, lr,
                       options_.beta1, options_.beta2, group.weight_decay, options_.epsilon, /*amsgrad=*/false,
                       /*maximize=*/false, /*grad_scale=*/std::nullopt, found_inf_);
+  parameters_.refresh_copy();
   skipped_.add_(found_inf_);
   in_a_row_.add_(found_inf_).mul_(found_inf_);
   if (dynamic_scale_) at::_amp_update_scale_(scale_, growth_, found_inf_, 2.0, 0.5, kGrowthInterval);

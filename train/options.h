@@ -60,6 +60,7 @@ struct TrainOptions {
   bool preload = false;
   std::string device = "auto";
   int threads = 0;
+  bool cuda_graphs = false;
   double collective_timeout = 600;
   std::int64_t bucket_bytes = 4 << 20;
   std::int64_t check_replicas = 1000;

@@ -22,12 +22,16 @@ TrainStep::TrainStep(Model& model, Communicator& communicator, const TrainOption
     : model_(model),
       communicator_(communicator),
       options_(options),
-      builder_(model.config, *model.vocabulary, model.candidates),
+      builder_(model.config, *model.vocabulary, model.candidates,
+               options.cuda_graphs && model.parameters->device().is_cuda() ? kGraphWidthMultiple : 1),
       table_(model.candidate_table()),
       dtype_(dtype_of(options.precision)),
       optimizer_(*model.parameters, options),
       reducer_(communicator, model.parameters->leaves(), model.parameters->offsets(),
-               model.parameters->flat_grad(), model.parameters->prompt_begin(), reducer_options(options)) {}
+               model.parameters->flat_grad(), model.parameters->prompt_begin(), reducer_options(options)) {
+  model.parameters->keep_copy(dtype_);
+  if (options.cuda_graphs) graphs_ = make_graphed_encoder(*model.parameters, model.config, dtype_);
+}
 
 StepResult TrainStep::run(const StepBatches& batches, std::int64_t number, double lr, bool stopping) {
   const ModelConfig& config = model_.config;
@@ -55,7 +59,7 @@ StepResult TrainStep::run(const StepBatches& batches, std::int64_t number, doubl
   for (std::size_t m = 0; m < inputs.size(); ++m) {
     at::Generator generator = at::globalContext().defaultGenerator(model_.parameters->device());
     generator.set_current_seed(Random(options_.seed, "dropout", number, communicator_.rank(), m).next());
-    if (m + 1 == inputs.size()) reducer_.arm();
+    if (m + 1 == inputs.size() && !graphs_) reducer_.arm();  // replays do not say when a gradient is there
     result.sums += backward(inputs[m], result.counts, leaf);
   }
   reducer_.finish();
@@ -88,8 +92,10 @@ void TrainStep::reduce_counts(StepResult& result) {
 
 at::Tensor TrainStep::backward(const Inputs& inputs, const LossCounts& counts, const at::Tensor& prompt) {
   const LossOptions loss;
-  const Weights weights = cast_weights(*model_.parameters, model_.config, dtype_);
-  const Heads heads = forward(weights, model_.config, inputs, prompt, table_, Mode::kTrain);
+  const Weights weights = make_weights(*model_.parameters, model_.config, dtype_);
+  const at::Tensor hidden = graphs_ ? graphs_->encode(weights, inputs, prompt)
+                                    : encode(weights, model_.config, inputs, prompt, Mode::kTrain);
+  const Heads heads = run_heads(weights, model_.config, inputs, hidden, table_, Mode::kTrain);
   if (options_.debug) check_heads(heads);
   const LossSums sums = loss_sums(weights, model_.config, inputs, heads, loss);
   const at::Tensor total = total_loss(sums, counts, loss);

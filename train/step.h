@@ -8,6 +8,7 @@
 #include "dist/communicator.h"
 #include "dist/gradient_reducer.h"
 #include "model/forward.h"
+#include "model/graphed_encoder.h"
 #include "train/optimizer.h"
 #include "train/options.h"
 
@@ -49,6 +50,7 @@ class TrainStep {
   InputBuilder builder_;
   at::Tensor table_;
   at::ScalarType dtype_;
+  std::unique_ptr<GraphedEncoder> graphs_;  // null: every pass is launched kernel by kernel
   Optimizer optimizer_;
   GradientReducer reducer_;
 };

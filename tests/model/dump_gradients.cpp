@@ -85,6 +85,7 @@ int run(const Options& options) {
     prompt = prompt_vectors(*model.parameters, config);
     leaf = prompt.detach().requires_grad_(true);
   }
+  model.parameters->keep_copy(dtype_of(options.precision));
   LossOptions loss;
   loss.vocabulary_chunk = options.chunk;
   at::Tensor sums = at::zeros({4});
@@ -94,7 +95,7 @@ int run(const Options& options) {
   for (std::size_t begin = 0; begin < rows; begin += micro) {
     const HostBatch batch = rows_of(document, begin, std::min(rows, begin + micro));
     const Inputs inputs = builder.build(batch.view, batch.masked, at::kCPU);
-    const Weights weights = cast_weights(*model.parameters, config, dtype_of(options.precision));
+    const Weights weights = make_weights(*model.parameters, config, dtype_of(options.precision));
     const Heads heads = forward(weights, config, inputs, leaf, model.candidate_table(), Mode::kEvaluate);
     const LossSums part = loss_sums(weights, config, inputs, heads, loss);
     const at::Tensor scalar = total_loss(part, counts, loss);

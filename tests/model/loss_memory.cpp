@@ -49,7 +49,7 @@ int measure() {
   LossCounts counts;
   const Inputs inputs = InputBuilder(config, Vocabulary::from_bytes(bytes, "made up"), table)
                             .build(batch, masked, at::kCPU, &counts);
-  const Weights weights = cast_weights(parameters, config, at::kFloat);
+  const Weights weights = make_weights(parameters, config, at::kFloat);
   const at::Tensor hidden = at::randn({kRows * inputs.width, config.hidden_size}).requires_grad_(true);
   const auto collapsed = [&](const at::Tensor& h) {
     return loss_sums(weights, config, inputs,

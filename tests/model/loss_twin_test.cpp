@@ -155,7 +155,8 @@ struct Outcome {
 
 Outcome run(const Case& one, bool fast, at::ScalarType dtype = at::kFloat) {
   one.parameters->flat_grad().zero_();
-  const Weights weights = cast_weights(*one.parameters, one.config, dtype);
+  one.parameters->keep_copy(dtype);
+  const Weights weights = make_weights(*one.parameters, one.config, dtype);
   const at::Tensor hidden = one.hidden.clone().requires_grad_(true);
   const at::Tensor low = hidden.to(dtype);
   const LossSums sums =

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+
+namespace relmpi {
+
+enum class AttentionKernel {
+  kExplicit,  // batched products around a softmax; keeps (B, heads, S, S) probabilities
+  kFused,     // scaled_dot_product_attention
+};
+
+// By device and slots a row, never by a clock: a run that goes on must round as before.
+AttentionKernel choose_attention(at::Device device, std::int64_t width);
+
+// What choose_attention and, on a GPU, libtorch make of rows of `width` slots, as a line for the log.
+std::string describe_attention(at::Device device, at::ScalarType dtype, std::int64_t heads,
+                               std::int64_t head_size, std::int64_t width);
+
+// softmax(Q K^T / sqrt(head size)) V (Vaswani et al. 2017). `qkv` (B, S, 3H), query, key, value side by side;
+// `padding_mask` (B, 1, 1, S) bool, true = attend, or undefined. Returns (B, S, H).
+at::Tensor self_attention(const at::Tensor& qkv, const at::Tensor& padding_mask, std::int64_t heads,
+                          double dropout, AttentionKernel kernel);
+
+}  // namespace relmpi

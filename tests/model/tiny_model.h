@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "data/loader.h"
+#include "model/model_folder.h"
+
+namespace relmpi {
+
+// A model of 40 tokens, 2 layers, H = 64, 4 heads, 3 candidates, without dropout; the same each time.
+Model tiny_model(at::Device device);
+
+// Six rows of 9, 8, .. 4 characters for it, with an error each, in host memory.
+class TinyRows {
+ public:
+  static constexpr std::int64_t kRows = 6, kWidth = 9;
+
+  TinyRows();
+  // Rows [begin, begin + count).
+  Batch rows(std::int64_t begin, std::int64_t count);
+
+ private:
+  std::vector<std::int32_t> source_, target_, lengths_;
+  std::vector<std::int64_t> sentences_;
+};
+
+}  // namespace relmpi
