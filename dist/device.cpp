@@ -12,6 +12,7 @@
 #if RELMPI_CUDA
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAFunctions.h>
+#include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime_api.h>
 #endif
@@ -24,19 +25,6 @@ int gpu_count() {
   return c10::cuda::device_count();
 #else
   return 0;
-#endif
-}
-
-std::string gpu_uuid(int index) {
-#if RELMPI_CUDA
-  cudaDeviceProp properties{};
-  C10_CUDA_CHECK(cudaGetDeviceProperties(&properties, index));
-  std::string text;
-  for (const char byte : properties.uuid.bytes)
-    text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-  return text;
-#else
-  return std::to_string(index);
 #endif
 }
 
@@ -66,6 +54,21 @@ void demand_distinct(Communicator& communicator, const std::string& mine) {
 }
 
 }  // namespace
+
+std::string gpu_uuid(int index) {
+#if RELMPI_CUDA
+  cudaDeviceProp properties{};
+  C10_CUDA_CHECK(cudaGetDeviceProperties(&properties, index));
+  std::string text = "GPU";
+  for (int i = 0; i < 16; ++i) {
+    if (i == 0 || i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += fmt::format("{:02x}", static_cast<unsigned char>(properties.uuid.bytes[i]));
+  }
+  return text;
+#else
+  return std::to_string(index);
+#endif
+}
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -158,7 +161,7 @@ nlohmann::json describe_devices() {
   for (int i = 0; i < gpu_count(); ++i) {
     cudaDeviceProp properties{};
     C10_CUDA_CHECK(cudaGetDeviceProperties(&properties, i));
-    c10::cuda::set_device(static_cast<c10::DeviceIndex>(i));
+    const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(i));
     std::size_t free = 0, total = 0;
     C10_CUDA_CHECK(cudaMemGetInfo(&free, &total));
     devices.push_back({{"id", i},

@@ -40,6 +40,9 @@ nlohmann::json describe_devices();
 // The device's current stream as Communicator takes it (a cudaStream_t); null on the CPU.
 void* current_stream(at::Device device);
 
+// As nvidia-smi and NVML write it: GPU-01234567-89ab-cdef-0123-456789abcdef.
+std::string gpu_uuid(int index);
+
 std::string host_name();
 
 }  // namespace relmpi

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <c10/core/Device.h>
+
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -8,12 +10,12 @@
 
 namespace relmpi {
 
-// Versions, ranks, hosts, devices: the document on rank 0, null elsewhere.
-nlohmann::json describe_environment(Communicator& communicator, const std::string& device);
+// Versions, ranks, hosts, devices and threads of each rank: the document on rank 0, null elsewhere.
+nlohmann::json describe_environment(Communicator& communicator, at::Device device);
 
 // All-reduce of 1 KiB up to `bytes`, each size checked against the known sum: latency and bus bandwidth
 // (2 (R-1)/R * bytes / time, as NCCL's own tests count). The document on rank 0, null elsewhere.
-nlohmann::json measure_allreduce(Communicator& communicator, const std::string& device, std::int64_t bytes);
+nlohmann::json measure_allreduce(Communicator& communicator, at::Device device, std::int64_t bytes);
 
 // "64MiB", "1GB", "4096" in bytes: GB is 10^9 bytes and GiB 2^30. Throws InputError.
 std::int64_t parse_bytes(const std::string& text);

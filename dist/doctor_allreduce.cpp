@@ -76,9 +76,7 @@ std::int64_t parse_bytes(const std::string& text) {
   return static_cast<std::int64_t>(value * factor);
 }
 
-nlohmann::json measure_allreduce(Communicator& communicator, const std::string& wanted, std::int64_t bytes) {
-  const at::Device device = choose_device(communicator, wanted);
-  set_threads(communicator);
+nlohmann::json measure_allreduce(Communicator& communicator, at::Device device, std::int64_t bytes) {
   nlohmann::json sizes = nlohmann::json::array();
   const double ranks = communicator.size();
   for (std::int64_t size = 1024;; size = std::min(size * 4, bytes)) {

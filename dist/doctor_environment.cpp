@@ -36,11 +36,10 @@ nlohmann::json versions() {
 
 }  // namespace
 
-nlohmann::json describe_environment(Communicator& communicator, const std::string& wanted) {
-  const at::Device device = choose_device(communicator, wanted);
+nlohmann::json describe_environment(Communicator& communicator, at::Device device) {
   const nlohmann::json mine{
       {"rank", communicator.rank()}, {"node_rank", communicator.node_rank()}, {"host", host_name()},
-      {"device", device.str()},      {"threads", set_threads(communicator)},  {"pid", ::getpid()}};
+      {"device", device.str()},      {"threads", at::get_num_threads()},      {"pid", ::getpid()}};
   const auto all = communicator.gather_bytes(mine.dump());
   if (communicator.rank() != 0) return nullptr;
   nlohmann::json ranks = nlohmann::json::array();

@@ -2,12 +2,7 @@
 
 #include <dlfcn.h>
 
-#include <string>
-
-#include "base/torch_headers.h"
-#if RELMPI_CUDA
-#include <cuda_runtime_api.h>
-#endif
+#include "dist/device.h"
 
 namespace relmpi {
 namespace {
@@ -16,22 +11,6 @@ namespace {
 using Init = int();
 using DeviceByUuid = int(const char*, void**);
 using TotalEnergy = int(void*, unsigned long long*);  // millijoules
-
-std::string uuid_of(at::Device device) {
-#if RELMPI_CUDA
-  cudaDeviceProp properties{};
-  if (cudaGetDeviceProperties(&properties, device.index()) != cudaSuccess) return {};
-  std::string text = "GPU";
-  for (int i = 0; i < 16; ++i) {
-    if (i == 0 || i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    text += fmt::format("{:02x}", static_cast<unsigned char>(properties.uuid.bytes[i]));
-  }
-  return text;
-#else
-  (void)device;
-  return {};
-#endif
-}
 
 }  // namespace
 
@@ -50,7 +29,7 @@ EnergyMeter::EnergyMeter(at::Device device) : state_(new State) {
   auto* by_uuid = reinterpret_cast<DeviceByUuid*>(symbol("nvmlDeviceGetHandleByUUID"));
   auto* total = reinterpret_cast<TotalEnergy*>(symbol("nvmlDeviceGetTotalEnergyConsumption"));
   if (!init || !by_uuid || !total || init() != 0) return;
-  if (by_uuid(uuid_of(device).c_str(), &state_->handle) == 0) state_->total = total;
+  if (by_uuid(gpu_uuid(device.index()).c_str(), &state_->handle) == 0) state_->total = total;
 }
 
 EnergyMeter::~EnergyMeter() {

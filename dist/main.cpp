@@ -78,13 +78,13 @@ int main(int argc, char** argv) {
     const CommunicatorOptions options;
     communicator = make_communicator(options);
     start_log(communicator->rank(), communicator->size());
-    if (*environment) show(describe_environment(*communicator, device), &print_environment);
+    const at::Device chosen = choose_device(*communicator, device);
+    set_threads(*communicator);
+    if (*environment) show(describe_environment(*communicator, chosen), &print_environment);
     if (*allreduce) {
       const std::int64_t largest = parse_bytes(bytes);
-      const at::Device chosen =
-          choose_device(*communicator, device);  // before the communicator is moved away
       communicator = communicator_for(std::move(communicator), chosen, options);
-      show(measure_allreduce(*communicator, device, largest), &print_allreduce);
+      show(measure_allreduce(*communicator, chosen, largest), &print_allreduce);
     }
     return 0;
   };

@@ -7,8 +7,8 @@
 #include "base/torch_headers.h"
 #include "dist/device.h"
 #include "dist/energy.h"
-#include "dist/gradient_reducer.h"
 #include "dist/peak_memory.h"
+#include "eval/encoder_step.h"
 #include "eval/trace.h"
 #include "model/flops.h"
 #include "train/step.h"
@@ -37,60 +37,6 @@ void wait_for(at::Device device) {
 #endif
   (void)device;
 }
-
-LoaderOptions loader_options(const TrainOptions& training, const Communicator& communicator) {
-  return {.seed = training.seed,
-          .global_batch = training.global_batch,
-          .micro_batch = training.micro_batch,
-          .rank = communicator.rank(),
-          .size = communicator.size(),
-          .prefetch = training.prefetch,
-          .preload = training.preload};
-}
-
-// The encoder alone, trained towards a fixed random direction: forward, backward, sum over ranks, update.
-class EncoderStep {
- public:
-  EncoderStep(const Model& model, Communicator& communicator, const TrainOptions& training)
-      : model_(model),
-        dtype_(dtype_of(training.precision)),
-        optimizer_(*model.parameters, training),
-        reducer_(communicator, model.parameters->leaves(), model.parameters->offsets(),
-                 model.parameters->flat_grad(), model.parameters->prompt_begin(),
-                 {.bucket_bytes = training.bucket_bytes, .dtype = dtype_}),
-        prompt_(prompt_of(model)),
-        direction_(at::randn({model.config.hidden_size}, model.parameters->flat().options()).to(dtype_)),
-        lr_(training.lr) {
-    model.parameters->keep_copy(dtype_);
-  }
-
-  static at::Tensor prompt_of(const Model& model) {
-    const at::NoGradGuard no_grad;
-    return model.config.prompt_length > 0 ? prompt_vectors(*model.parameters, model.config) : at::Tensor();
-  }
-
-  void run(const std::vector<Inputs>& micro_batches) {
-    model_.parameters->flat_grad().zero_();
-    for (std::size_t m = 0; m < micro_batches.size(); ++m) {
-      if (m + 1 == micro_batches.size()) reducer_.arm();
-      const Weights weights = make_weights(*model_.parameters, model_.config, dtype_);
-      const at::Tensor hidden = encode(weights, model_.config, micro_batches[m], prompt_, Mode::kTrain);
-      at::mv(hidden, direction_).to(at::kFloat).mean().backward();
-    }
-    reducer_.finish();
-    optimizer_.step(lr_);
-  }
-
-  const GradientReducer& reducer() const { return reducer_; }
-
- private:
-  const Model& model_;
-  at::ScalarType dtype_;
-  Optimizer optimizer_;
-  GradientReducer reducer_;
-  at::Tensor prompt_, direction_;
-  double lr_;
-};
 
 // What the stages have in common: the same first steps of the data, timed one by one.
 class Bench {
@@ -132,7 +78,7 @@ class Bench {
  private:
   using Prepared = std::vector<std::vector<Inputs>>;  // by step, by micro-batch
 
-  Loader make_loader() const { return {setup_.data, loader_options(training_, communicator_)}; }
+  Loader make_loader() const { return {setup_.data, loader_options(training_, communicator_, device_)}; }
 
   std::vector<Inputs> build(const StepBatches& batches) const {
     std::vector<Inputs> inputs;
@@ -192,7 +138,7 @@ class Bench {
     const at::ScalarType dtype = dtype_of(training_.precision);
     model_.parameters->keep_copy(dtype);
     const Weights weights = make_weights(*model_.parameters, model_.config, dtype);
-    const at::Tensor prompt = EncoderStep::prompt_of(model_);
+    const at::Tensor prompt = fixed_prompt(model_);
     measure(
         stage,
         [&](std::int64_t i) {
@@ -213,7 +159,7 @@ class Bench {
     const Prepared inputs = prepare();
     measure(
         stage, [&](std::int64_t i) { step.run(inputs[static_cast<std::size_t>(i)]); },
-        [&] { return std::pair(0.0, step.reducer().seconds_waited()); });
+        [&] { return std::pair(0.0, step.seconds_waited()); });
     for (std::size_t i = static_cast<std::size_t>(options_.warmup); i < inputs.size(); ++i)
       count(inputs[i], 3, stage);
     return stage;
@@ -243,7 +189,7 @@ class Bench {
           step.run(inputs);
           if (i >= options_.warmup) count(inputs, 3, stage);
         },
-        [&] { return std::pair(loader.seconds_waited(), step.reducer().seconds_waited()); });
+        [&] { return std::pair(loader.seconds_waited(), step.seconds_waited()); });
     return stage;
   }
 

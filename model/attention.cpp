@@ -9,7 +9,8 @@
 namespace relmpi {
 namespace {
 
-// On the CPU, where the fused kernel's backward pass is slow on short rows.
+// On the CPU. The fused kernel has no dropout there: libtorch then makes the same products itself, slower.
+// Without dropout its backward pass is slow on short rows.
 constexpr std::int64_t kExplicitBelow = 160;
 
 // sdp::SDPBackend of libtorch.
@@ -22,12 +23,14 @@ const char* fused_kernel_name(std::int64_t backend) {
 
 }  // namespace
 
-AttentionKernel choose_attention(at::Device device, std::int64_t width) {
-  return device.is_cpu() && width < kExplicitBelow ? AttentionKernel::kExplicit : AttentionKernel::kFused;
+AttentionKernel choose_attention(at::Device device, std::int64_t width, double dropout) {
+  return device.is_cpu() && (dropout > 0 || width < kExplicitBelow) ? AttentionKernel::kExplicit
+                                                                    : AttentionKernel::kFused;
 }
 
 std::string describe_attention(at::Device device, at::ScalarType dtype, std::int64_t heads,
-                               std::int64_t head_size, std::int64_t width) {
+                               std::int64_t head_size, std::int64_t width, double dropout) {
+  if (device.is_cpu() && dropout > 0) return "batched products (the fused CPU kernel has no dropout)";
   if (device.is_cpu())
     return fmt::format("batched products below {} slots a row, scaled_dot_product_attention from there on",
                        kExplicitBelow);

@@ -12,12 +12,13 @@ enum class AttentionKernel {
   kFused,     // scaled_dot_product_attention
 };
 
-// By device and slots a row, never by a clock: a run that goes on must round as before.
-AttentionKernel choose_attention(at::Device device, std::int64_t width);
+// By device, slots a row and dropout, never by a clock: a run that goes on must round as before.
+AttentionKernel choose_attention(at::Device device, std::int64_t width, double dropout);
 
-// What choose_attention and, on a GPU, libtorch make of rows of `width` slots, as a line for the log.
+// What choose_attention and, on a GPU, libtorch make of training rows of `width` slots, as a line for the
+// log.
 std::string describe_attention(at::Device device, at::ScalarType dtype, std::int64_t heads,
-                               std::int64_t head_size, std::int64_t width);
+                               std::int64_t head_size, std::int64_t width, double dropout);
 
 // softmax(Q K^T / sqrt(head size)) V (Vaswani et al. 2017). `qkv` (B, S, 3H), query, key, value side by side;
 // `padding_mask` (B, 1, 1, S) bool, true = attend, or undefined. Returns (B, S, H).

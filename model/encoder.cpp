@@ -11,7 +11,7 @@ namespace {
 at::Tensor layer(const LayerWeights& w, const ModelConfig& c, const at::Tensor& x,
                  const at::Tensor& padding_mask, bool train) {
   const double attention_dropout = train ? c.attention_probs_dropout_prob : 0.0;
-  const AttentionKernel kernel = choose_attention(x.device(), x.size(1));
+  const AttentionKernel kernel = choose_attention(x.device(), x.size(1), attention_dropout);
   const bool pre = c.layer_norm == NormPlace::kPre;
   const auto drop = [&](const at::Tensor& t) { return at::dropout(t, c.hidden_dropout_prob, train); };
   const auto norm = [&](const NormWeights& n, const at::Tensor& t) { return apply(n, t, c.layer_norm_eps); };

@@ -20,7 +20,8 @@ namespace {
 std::string attention_of(const Model& model, at::ScalarType dtype) {
   const ModelConfig& c = model.config;
   return describe_attention(model.parameters->device(), dtype, c.num_attention_heads,
-                            c.hidden_size / c.num_attention_heads, c.max_length);
+                            c.hidden_size / c.num_attention_heads, c.max_length,
+                            c.attention_probs_dropout_prob);
 }
 
 int train(const CLI::App& app, const TrainOptions& options, std::unique_ptr<Communicator>& communicator) {
@@ -31,9 +32,9 @@ int train(const CLI::App& app, const TrainOptions& options, std::unique_ptr<Comm
   communicator = make_communicator(limits);
   start_log(communicator->rank(), communicator->size());
   watch_signals();
-  nlohmann::json environment = describe_environment(*communicator, options.device);
   const at::Device device = choose_device(*communicator, options.device);
   const int threads = set_threads(*communicator, options.threads);
+  nlohmann::json environment = describe_environment(*communicator, device);
   communicator = communicator_for(std::move(communicator), device, limits);
   const bool first = communicator->rank() == 0;
 

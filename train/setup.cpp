@@ -85,6 +85,16 @@ void demand_fitting(const std::string& folder, const Dataset& data, const ModelC
         config.max_characters());
 }
 
+// Pinned where the device is a GPU, so that copies to it overlap with its work.
+std::function<std::shared_ptr<void>(std::size_t)> batch_memory(at::Device device) {
+  if (!device.is_cuda()) return {};
+  return [](std::size_t bytes) {
+    auto tensor = std::make_shared<at::Tensor>(
+        at::empty({static_cast<std::int64_t>(bytes)}, at::TensorOptions(at::kByte).pinned_memory(true)));
+    return std::shared_ptr<void>(tensor, tensor->data_ptr());
+  };
+}
+
 }  // namespace
 
 Setup prepare(const TrainOptions& options, const Communicator& communicator, at::Device device) {
@@ -109,6 +119,18 @@ Setup prepare(const TrainOptions& options, const Communicator& communicator, at:
   demand_fitting(options.data, *setup.data, setup.model.config);
   add_candidates(setup.model, options, *setup.data);
   return setup;
+}
+
+LoaderOptions loader_options(const TrainOptions& options, const Communicator& communicator,
+                             at::Device device) {
+  return {.seed = options.seed,
+          .global_batch = options.global_batch,
+          .micro_batch = options.micro_batch,
+          .rank = communicator.rank(),
+          .size = communicator.size(),
+          .prefetch = options.debug ? 0 : options.prefetch,
+          .preload = options.preload,
+          .allocate = batch_memory(device)};
 }
 
 nlohmann::json run_identity(const TrainOptions& o, const Setup& setup, std::int64_t total_steps) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/dataset.h"
+#include "data/loader.h"
 #include "dist/communicator.h"
 #include "model/model_folder.h"
 #include "train/options.h"
@@ -19,6 +20,10 @@ struct Setup {
 // Throws InputError for data, vocabulary, model or confusion set that are missing, damaged or do not belong
 // together, and for fewer sentences than ranks.
 Setup prepare(const TrainOptions& options, const Communicator& communicator, at::Device device);
+
+// How this rank's loader reads the training data from the first epoch on; batches in pinned memory for a GPU.
+LoaderOptions loader_options(const TrainOptions& options, const Communicator& communicator,
+                             at::Device device);
 
 // What has to be the same when a run goes on: data, vocabulary, shape and recipe. Not the number of ranks,
 // micro-batches and other matters of speed.

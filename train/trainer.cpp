@@ -12,16 +12,6 @@
 namespace relmpi {
 namespace {
 
-// Pinned where the device is a GPU, so that copies to it overlap with its work.
-std::function<std::shared_ptr<void>(std::size_t)> batch_memory(at::Device device) {
-  if (!device.is_cuda()) return {};
-  return [](std::size_t bytes) {
-    auto tensor = std::make_shared<at::Tensor>(
-        at::empty({static_cast<std::int64_t>(bytes)}, at::TensorOptions(at::kByte).pinned_memory(true)));
-    return std::shared_ptr<void>(tensor, tensor->data_ptr());
-  };
-}
-
 double metric_of(const OutcomeCounts& counts, const std::string& name) {
   if (name == "precision") return counts.precision();
   if (name == "recall") return counts.recall();
@@ -45,16 +35,10 @@ Trainer::Trainer(const TrainOptions& options, Setup setup, Communicator& communi
 }
 
 Loader Trainer::make_loader() const {
-  return Loader(setup_.data, {.seed = options_.seed,
-                              .global_batch = options_.global_batch,
-                              .micro_batch = options_.micro_batch,
-                              .rank = communicator_.rank(),
-                              .size = communicator_.size(),
-                              .prefetch = options_.debug ? 0 : options_.prefetch,
-                              .preload = options_.preload,
-                              .first_epoch = state_.epoch,
-                              .first_step = state_.step_in_epoch,
-                              .allocate = batch_memory(setup_.model.parameters->device())});
+  LoaderOptions options = loader_options(options_, communicator_, setup_.model.parameters->device());
+  options.first_epoch = state_.epoch;
+  options.first_step = state_.step_in_epoch;
+  return {setup_.data, options};
 }
 
 void Trainer::resume() {

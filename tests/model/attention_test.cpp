@@ -44,5 +44,13 @@ TEST(Attention, IsASoftmaxOverScaledProducts) {
     EXPECT_NEAR(self_attention(qkv, {}, 1, 0.0, kernel)[0][0][0].item<double>(), 8 * 0.25 + 4 * 0.75, 1e-6);
 }
 
+// A run that goes on must choose as before: the choice is a function of what the run's identity holds.
+TEST(Attention, IsBatchedProductsOnTheCpuUnlessRowsAreLongAndWithoutDropout) {
+  EXPECT_EQ(choose_attention(at::kCPU, 40, 0.0), AttentionKernel::kExplicit);
+  EXPECT_EQ(choose_attention(at::kCPU, 400, 0.1), AttentionKernel::kExplicit);
+  EXPECT_EQ(choose_attention(at::kCPU, 400, 0.0), AttentionKernel::kFused);
+  EXPECT_EQ(choose_attention(at::kCUDA, 40, 0.1), AttentionKernel::kFused);
+}
+
 }  // namespace
 }  // namespace relmpi
