@@ -10,8 +10,15 @@
 
 namespace relmpi {
 
+// Versions of the libraries in this process, by name: libtorch, mpi, nccl, ...
+nlohmann::json versions();
+
 // Versions, ranks, hosts, devices and threads of each rank: the document on rank 0, null elsewhere.
 nlohmann::json describe_environment(Communicator& communicator, at::Device device);
+
+// Median seconds of one all-reduce of `bytes` of fp32, nothing else going on. Throws RuntimeError where a sum
+// is wrong. Every rank must call it.
+double time_all_reduce(Communicator& communicator, at::Device device, std::int64_t bytes);
 
 // All-reduce of 1 KiB up to `bytes`, each size checked against the known sum: latency and bus bandwidth
 // (2 (R-1)/R * bytes / time, as NCCL's own tests count). The document on rank 0, null elsewhere.

@@ -13,7 +13,6 @@
 #endif
 
 namespace relmpi {
-namespace {
 
 nlohmann::json versions() {
   char mpi[MPI_MAX_LIBRARY_VERSION_STRING];
@@ -33,8 +32,6 @@ nlohmann::json versions() {
 #endif
   return out;
 }
-
-}  // namespace
 
 nlohmann::json describe_environment(Communicator& communicator, at::Device device) {
   const nlohmann::json mine{

@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import platform
 import resource
 import shutil
 import signal
@@ -16,6 +17,26 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import testing  # noqa: E402
 
 LONG = ["--steps", 100000, "--checkpoint-every", 3]
+# fsync of the file named by FAILING_FILE (or of its temporary name) fails.
+EIO = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int fsync(int descriptor) {
+  char link[64], path[4096] = {0};
+  const char* failing = getenv("FAILING_FILE");
+  snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+  if (failing && readlink(link, path, sizeof path - 1) > 0 && strstr(path, ".writing-") && strstr(path, failing)) {
+    errno = EIO;
+    return -1;
+  }
+  return ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(descriptor);
+}
+"""
 PROMPT = 30  # seconds in which a job that lost a rank must end
 
 
@@ -101,7 +122,8 @@ class Fault(testing.ProgramCase):
                 os.kill(pids[1], signal.SIGCONT)
         self.assertLess(time.monotonic() - began, 3 + PROMPT)
         self.assertEqual(process.returncode, 1, errors)
-        self.assertRegex(errors, r"rank 0: MPI_\w+ did not finish in 3 s")
+        self.assertRegex(errors, r"rank 0, step \d+: .*\(MPI_\w+\) did not finish in 3 s")
+        self.assertIn(f"rank 1 (host {platform.node()}, process {pids[1]}) was not heard from: the process is stopped", errors)
         self.assertIn("--collective-timeout", errors)
 
     def test_a_signal_to_one_rank_stops_all(self):
@@ -114,7 +136,7 @@ class Fault(testing.ProgramCase):
         self.assertEqual(self.whole_checkpoints(out)[-1], self.steps(out)[-1]["step"])
 
     def fails_to_save(self, out, file, reason, **options):
-        """Runs the last steps again, up to a checkpoint that cannot be written."""
+        """Runs the last steps again, up to a checkpoint that cannot be written: the one before stays."""
         done = testing.run("relmpi-train", *self.training(out, "--steps", 9, "--checkpoint-every", 3), **options)
         self.assert_refused(done, out / "checkpoints", file, reason, code=1)
         self.assertEqual([path.name for path in (out / "checkpoints").iterdir()], ["step-00000006"])
@@ -144,21 +166,77 @@ class Fault(testing.ProgramCase):
         self.train(out, "--steps", 9, "--checkpoint-every", 3)
         self.assertEqual(self.whole_checkpoints(out), [6, 9])
 
-    def test_a_full_disk_leaves_the_checkpoint_before(self):
+    def small_disk(self, size, *more):
         disk = self.path("disk")
         disk.mkdir()
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk], capture_output=True, text=True)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join([f"size={size}", *more]), "tmpfs", disk],
+                                 capture_output=True, text=True)
         if mounted.returncode != 0:
             self.skipTest(f"cannot mount a small disk: {mounted.stderr.strip()}")
         self.addCleanup(subprocess.run, ["umount", disk], check=True)
+        return disk
+
+    def test_a_full_disk_leaves_the_checkpoint_before(self):
+        disk = self.small_disk("16m")
         out = disk / "run"
-        sizes = self.six_of_nine_steps(out)
-        free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
-        filler = testing.write(disk / "filler", b"x" * (free - sizes["model.safetensors"] - 20000))
-        self.fails_to_save(out, "optimizer.safetensors", "No space left on device")
+        process = self.start(out)
+        self.wait_for_lines(out, 7, process)
+        filler = disk / "filler"
+        with open(filler, "wb", buffering=0) as file:  # until nothing fits any more, while checkpoints come and go
+            while process.poll() is None:
+                try:
+                    file.write(b"x" * 65536)
+                except OSError:
+                    time.sleep(0.01)
+        _, errors = process.communicate(timeout=testing.TIMEOUT)
+        self.assertEqual(process.returncode, 1, errors)
+        self.assertIn("No space left on device", errors)
+        self.assertIn(str(out), errors)
+        kept = self.whole_checkpoints(out)
+        self.assertGreaterEqual(kept[-1], 6)
         filler.unlink()
-        self.train(out, "--steps", 9, "--checkpoint-every", 3)
-        self.assertEqual(self.whole_checkpoints(out), [6, 9])
+        self.goes_on(out)
+
+    def test_too_little_room_is_said_before_training(self):
+        disk = self.small_disk("1m")
+        out = disk / "run"
+        for ranks in (None, 2):
+            done = testing.run("relmpi-train", *self.training(out, *LONG), ranks=ranks)
+            self.assert_refused(done, disk, "GB free", "--keep-last")
+            self.assertEqual([path.name for path in (out / "checkpoints").iterdir()], [])
+        done = testing.run("relmpi-train", *self.training(out, "--steps", 2, "--checkpoint-every", 0, "--hidden", 8))
+        self.assertEqual(done.returncode, 0, done.stderr)  # what fits is not refused
+
+    def test_a_folder_that_vanishes(self):
+        out = self.path("run")
+        process = self.start(out)
+        self.wait_for_lines(out, 5, process)
+        elsewhere = self.path("elsewhere")
+        (out / "checkpoints").rename(elsewhere)
+        _, errors = process.communicate(timeout=testing.TIMEOUT)
+        self.assertEqual(process.returncode, 1, errors)
+        self.assertIn("vanished", errors)
+        self.assertFalse((out / "checkpoints").exists(), "it was made anew")
+        elsewhere.rename(out / "checkpoints")
+        self.goes_on(out)
+
+    def test_a_disk_that_fails(self):
+        """fsync says EIO, as a dying disk does: a library between the program and the system says so for it."""
+        out = self.path("run")
+        self.six_of_nine_steps(out)
+        source = testing.write(self.path("eio.c"), EIO)
+        library = self.path("eio.so")
+        built = subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], capture_output=True, text=True)
+        if built.returncode != 0:
+            self.skipTest(f"no C compiler: {built.stderr}")
+        for failing in ("model.safetensors", "optimizer.safetensors", "state.json", "COMPLETE"):
+            with self.subTest(failing):
+                environment = {**testing.ENVIRONMENT, "LD_PRELOAD": str(library), "FAILING_FILE": failing}
+                words = testing.command("relmpi-train", *self.training(out, "--steps", 9, "--checkpoint-every", 3))
+                done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=testing.TIMEOUT)
+                self.assert_refused(done, out / "checkpoints", failing, "Input/output error", code=1)
+                self.assertEqual([path.name for path in (out / "checkpoints").iterdir()], ["step-00000006"])
+                self.assertEqual(self.whole_checkpoints(out), [6])
 
     def test_a_folder_that_cannot_be_written(self):
         file = testing.write(self.path("file"), "")
@@ -169,12 +247,7 @@ class Fault(testing.ProgramCase):
                     self.assert_refused(done, out, reason)
 
     def test_a_read_only_disk(self):
-        disk = self.path("disk")
-        disk.mkdir()
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", disk], capture_output=True, text=True)
-        if mounted.returncode != 0:
-            self.skipTest(f"cannot mount a read-only disk: {mounted.stderr.strip()}")
-        self.addCleanup(subprocess.run, ["umount", disk], check=True)
+        disk = self.small_disk("1m", "ro")
         done = testing.run("relmpi-train", *self.training(disk / "run", "--steps", 1))
         self.assert_refused(done, disk / "run", "Read-only file system")
 
