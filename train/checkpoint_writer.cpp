@@ -17,10 +17,14 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kPatience = std::chrono::seconds(60);
-constexpr double kSmallFiles = 1 << 20;  // bytes: vocabulary, configuration, headers, state
+constexpr double kSmallFiles = 1 << 16;  // bytes: vocabulary, configuration, headers, state
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+std::string in_words(double bytes) {
+  return bytes < 1e9 ? fmt::format("{:.1f} MB", bytes / 1e6) : fmt::format("{:.1f} GB", bytes / 1e9);
 }
 
 }  // namespace
@@ -128,12 +132,13 @@ void demand_space(const fs::path& checkpoints, const Parameters& parameters, std
   const double free = static_cast<double>(fs::space(checkpoints).available);
   if (free >= needed) return;
   throw InputError(
-      "{} has {:.2f} GB free, but this run will write {:.2f} GB: {:.0f} checkpoints of {:.2f} GB (the last "
-      "{} and the "
-      "best {} are kept, and one more while it is written) and the model. Make room, choose another --out, "
-      "or keep "
-      "fewer (--keep-last, --keep-best)",
-      checkpoints.string(), free / 1e9, needed / 1e9, count, checkpoint / 1e9, kept.last, kept.best);
+      "{} has {} free, but this run will write {}: {:.0f} more checkpoints of {} (the last {} and the best "
+      "{} are kept, and "
+      "one more while it is written) and the model. Make room, choose another --out, or keep fewer "
+      "(--keep-last, "
+      "--keep-best)",
+      checkpoints.string(), in_words(free), in_words(needed), count, in_words(checkpoint), kept.last,
+      kept.best);
 }
 
 }  // namespace relmpi

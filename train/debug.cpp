@@ -5,7 +5,6 @@
 
 #include <cstdlib>
 
-#include "base/hash.h"
 #include "base/torch_headers.h"
 
 namespace relmpi {
@@ -44,14 +43,9 @@ void check_gradients(const Parameters& parameters, std::int64_t step) {
     if (!finite(grad)) throw RuntimeError("step {}: the gradient of {} holds NaN or infinity", step, name);
 }
 
-std::string hash_of(const Parameters& parameters) {
-  const at::Tensor host = parameters.flat().detach().to(at::kCPU);
-  return xxh3_128({static_cast<const char*>(host.data_ptr()), host.nbytes()});
-}
-
 void check_replicas(const Parameters& parameters, Communicator& communicator, std::int64_t step) {
   if (communicator.size() == 1) return;
-  const auto hashes = communicator.gather_bytes(hash_of(parameters));
+  const auto hashes = communicator.gather_bytes(parameters.hash());
   std::string problem;
   for (std::size_t rank = 1; rank < hashes.size(); ++rank)
     if (hashes[rank] != hashes[0]) problem += fmt::format(" {}", rank);

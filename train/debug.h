@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "dist/communicator.h"
 #include "model/dgca.h"
@@ -16,8 +15,6 @@ void start_debugging();
 // Throw RuntimeError with the name of the first tensor that holds NaN or infinity.
 void check_heads(const Heads& heads);
 void check_gradients(const Parameters& parameters, std::int64_t step);
-
-std::string hash_of(const Parameters& parameters);
 
 // Compares a hash of all parameters over ranks. Throws RuntimeError naming the ranks that differ from rank 0.
 // Every rank must call it.

@@ -39,7 +39,7 @@ Trainer::Trainer(const TrainOptions& options, Setup setup, Communicator& communi
                      : static_cast<std::int64_t>(std::ceil(options_.epochs * static_cast<double>(per_epoch)));
   state_.identity = run_identity(options_, setup_, total_steps_);
   nlohmann::json alike = state_.identity;
-  alike["weights"] = hash_of(*setup_.model.parameters);
+  alike["weights"] = setup_.model.parameters->hash();
   demand_agreement(communicator, alike);
 }
 

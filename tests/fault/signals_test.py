@@ -18,8 +18,8 @@ GRACE = 30  # seconds from the signal to the end, on a busy machine
 
 class Signals(testing.ProgramCase):
     def options(self, *more):
-        return ["--steps", STEPS, "--validation", self.corpus / "validation", "--evaluate-every", 5, "--checkpoint-every", 4,
-                *more]
+        return testing.options(["--steps", STEPS, "--validation", self.corpus / "validation", "--evaluate-every", 5,
+                                "--checkpoint-every", 4], more)
 
     def start(self, out, *more, ranks=None):
         words = testing.command("relmpi-train", *self.training(out, *self.options(*more)), ranks=ranks)
@@ -101,7 +101,7 @@ class Signals(testing.ProgramCase):
 
     def test_in_a_checkpoint(self):
         out = self.path("run")
-        process = self.start(out, "--checkpoint-every", 1, "--hidden", 256, "--intermediate", 1024, "--steps", 500)
+        process = self.start(out, "--checkpoint-every", 1, "--evaluate-every", 0, "--hidden", 256, "--intermediate", 1024, "--steps", 500)
         testing.wait_for("a checkpoint in the making", lambda: any((out / "checkpoints").glob(".writing-*")), seconds=60)
         process.send_signal(signal.SIGTERM)
         code, errors = self.end(process)

@@ -202,7 +202,7 @@ class Fault(testing.ProgramCase):
         out = disk / "run"
         for ranks in (None, 2):
             done = testing.run("relmpi-train", *self.training(out, *LONG), ranks=ranks)
-            self.assert_refused(done, disk, "GB free", "--keep-last")
+            self.assert_refused(done, disk, "MB free", "--keep-last")
             self.assertEqual([path.name for path in (out / "checkpoints").iterdir()], [])
         done = testing.run("relmpi-train", *self.training(out, "--steps", 2, "--checkpoint-every", 0, "--hidden", 8))
         self.assertEqual(done.returncode, 0, done.stderr)  # what fits is not refused
