@@ -23,12 +23,6 @@ namespace {
 // without peer access. Containers often give 64 MiB in all.
 constexpr double kShmPerRank = 32.0 * (1 << 20);
 
-int allowed_cores() {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  return ::sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
-}
-
 void count_interfaces(HostFacts& facts) {
   ifaddrs* list = nullptr;
   if (::getifaddrs(&list) != 0) return;
@@ -93,6 +87,12 @@ void check_network(const HostFacts& f, std::vector<std::string>& out) {
 
 }  // namespace
 
+int allowed_cores() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  return ::sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
+}
+
 HostFacts host_facts(const Communicator& communicator, at::Device device, int threads) {
   HostFacts facts;
   facts.online_cores = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
@@ -108,8 +108,6 @@ HostFacts host_facts(const Communicator& communicator, at::Device device, int th
     facts.shm_bytes = static_cast<double>(shm.f_blocks) * static_cast<double>(shm.f_frsize);
   count_interfaces(facts);
   facts.free_port = can_bind(AF_INET) || can_bind(AF_INET6);
-  facts.root = ::geteuid() == 0;
-  facts.root_allowed = std::getenv("OMPI_ALLOW_RUN_AS_ROOT") && std::getenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM");
   return facts;
 }
 
@@ -132,11 +130,15 @@ std::vector<std::string> findings(const HostFacts& f) {
     out.push_back(
         fmt::format("{} GPUs are visible, but the CPU computes: leave --device out, or give --device cuda",
                     f.visible_gpus));
-  if (f.root && f.ranks == 1 && !f.root_allowed)
-    out.push_back(
-        "you are root, and Open MPI's mpirun refuses root: run as a user, or set OMPI_ALLOW_RUN_AS_ROOT=1 "
-        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 (in a container)");
   return out;
+}
+
+std::string launch_finding() {
+  if (::geteuid() != 0 ||
+      (std::getenv("OMPI_ALLOW_RUN_AS_ROOT") && std::getenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")))
+    return "";
+  return "you are root, and Open MPI's mpirun refuses root: run as a user, or (in a container) set "
+         "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1";
 }
 
 std::vector<std::string> gather_findings(Communicator& communicator, at::Device device, int threads) {

@@ -23,14 +23,18 @@ struct HostFacts {
   int ipv4_interfaces = 0;        // up, without loopback
   int ipv6_interfaces = 0;        // up, without loopback and link-local addresses
   bool free_port = true;          // a TCP port can be bound
-  bool root = false;
-  bool root_allowed = false;  // OMPI_ALLOW_RUN_AS_ROOT and ..._CONFIRM are set
 };
+
+// Cores that this process may use, by its affinity mask.
+int allowed_cores();
 
 HostFacts host_facts(const Communicator& communicator, at::Device device, int threads);
 
 // What will hurt, each with its remedy; empty where all is well.
 std::vector<std::string> findings(const HostFacts& facts);
+
+// Why mpirun would not start; "" where it would. Matters before a launch.
+std::string launch_finding();
 
 // findings() of all ranks on rank 0, each with the ranks and hosts that have it; empty elsewhere. Every rank
 // must call it.
