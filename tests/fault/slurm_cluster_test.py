@@ -1,0 +1,242 @@
+#!/usr/bin/env python3
+"""scripts/slurm/train.sbatch under a real Slurm, started by scripts/slurm/localhost: stopped, preempted, requeued and
+cancelled jobs, job arrays, and ranks that srun starts.   FOLDER-OF-PROGRAMS"""
+
+import atexit
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import testing  # noqa: E402
+
+TEMPLATE = testing.SOURCE / "scripts/slurm/train.sbatch"
+LOCALHOST = testing.SOURCE / "scripts/slurm/localhost"
+STEPS = 120
+LAST = f"checkpoints/step-{STEPS:08}"
+SRUN = "srun --mpi=pmix --cpus-per-task=1 --kill-on-bad-exit=0"  # the template's other launcher
+PATIENCE = 90  # seconds for what Slurm does; a time limit takes 50 s to come near, a requeue 7 s
+ENVIRONMENT = {}  # of this cluster's commands: set where it is started
+
+
+def start_cluster():
+    outer = re.compile(r"SLURM|SBATCH|SRUN|PMI|OMPI_MCA_rmaps")  # of a job that this test may run in; the template maps
+    ENVIRONMENT.update({name: value for name, value in testing.ENVIRONMENT.items() if not outer.match(name)})
+    started = subprocess.run([LOCALHOST, "start", "--with", str(os.getpid())], env=ENVIRONMENT, capture_output=True, text=True,
+                             timeout=PATIENCE)
+    if started.returncode in (1, 77):
+        print(f"skipped: no Slurm on this machine: {started.stderr}")
+        sys.exit(77)
+    conf = pathlib.Path(re.fullmatch(r"export SLURM_CONF=(.+)\n", started.stdout)[1])
+    ENVIRONMENT["SLURM_CONF"] = str(conf)
+    atexit.register(stop_cluster, conf.parent)
+
+
+def stop_cluster(folder):
+    subprocess.run([LOCALHOST, "stop", folder], timeout=PATIENCE, check=True)
+
+
+def slurm(*words):
+    """Output of one of Slurm's commands, which has to succeed."""
+    done = subprocess.run(list(map(str, words)), env=ENVIRONMENT, capture_output=True, text=True, timeout=PATIENCE)
+    if done.returncode != 0:
+        raise AssertionError(f"{words}: exit code {done.returncode}: {done.stderr}")
+    return done.stdout
+
+
+def status(pid, field):
+    return re.search(rf"^{field}:\s+(\S+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)[1]
+
+
+class Job:
+    """relmpi-train on two ranks in the template, and its run in the folder `out`; `place` puts a task's number there."""
+
+    def __init__(self, number, out, log):
+        self.number, self.out, self.log_file = number, out, log
+
+    def __getattr__(self, name):
+        """What Slurm knows of it: JobState, Restarts, ExitCode."""
+        shown = slurm("scontrol", "--oneliner", "show", "job", self.number)
+        return re.search(rf"\b{name}=(\S+)", shown)[1]
+
+    @property
+    def log(self):
+        return self.log_file.read_text()
+
+    def ranks(self):
+        """Process ids."""
+        found = []
+        for process in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if (process / "comm").read_text() == "relmpi-train\n" and str(self.out) in (process / "cmdline").read_text().split("\0"):
+                    found.append(int(process.name))
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+        return found
+
+    def hold(self):
+        """Stops its ranks amid the training, so that what comes next finds them there."""
+        testing.wait_for(f"line 4 of {self.out}", lambda: testing.lines_of(self.out / "metrics.jsonl") >= 4, PATIENCE)
+        self.held = self.ranks()
+        for pid in self.held:
+            os.kill(pid, signal.SIGSTOP)
+        if len(self.held) != 2 or testing.lines_of(self.out / "metrics.jsonl") > STEPS * 3 / 4:
+            raise AssertionError(f"{len(self.held)} ranks at step {testing.lines_of(self.out / 'metrics.jsonl')}")
+
+    def go_on(self):
+        for pid in self.held:
+            if testing.runs(pid):
+                os.kill(pid, signal.SIGCONT)
+
+    def wait_for_signal(self, number):
+        """Until each held rank has it; then they go on."""
+        bit = 1 << (number - 1)
+        testing.wait_for(f"signal {number} at the ranks of job {self.number}",
+                         lambda: all(int(status(pid, "ShdPnd"), 16) & bit for pid in self.held), PATIENCE)
+        self.go_on()
+
+    def wait_for_state(self, *states):
+        testing.wait_for(f"{states} of job {self.number}", lambda: self.JobState in states, PATIENCE)
+
+
+class Slurm(testing.ProgramCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.whole = cls.folder / "whole"
+        cls.train(cls.whole, *cls.options(), ranks=2)
+
+    @classmethod
+    def options(cls):
+        return ["--steps", STEPS, "--checkpoint-every", 50]
+
+    def submit(self, name, *sbatch, launch=None, out=None):
+        """A job; `launch` = None takes the template's mpirun. `out` is what --out is given."""
+        out = out or self.path(name)
+        environment = {**ENVIRONMENT, "RELMPI_BIN": str(testing.PROGRAMS)}
+        if launch:
+            environment["RELMPI_LAUNCH"] = launch
+        log = self.path(f"{name}.log")
+        words = ["sbatch", "--parsable", "--gpus-per-node=0", "--ntasks-per-node=2", "--cpus-per-task=1", f"--output={log}",
+                 *sbatch, TEMPLATE, *self.training(out, *self.options())]
+        done = subprocess.run(list(map(str, words)), env=environment, capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        number = done.stdout.strip()
+        self.addCleanup(subprocess.run, ["scancel", "--quiet", number], env=ENVIRONMENT, timeout=PATIENCE)
+        return Job(number, out, log)
+
+    def assert_same_run(self, out):
+        """As the undisturbed one, to the last bit."""
+        rows = [[{name: value for name, value in row.items() if name not in testing.TIMING}
+                 for row in testing.read_rows(folder / "metrics.jsonl")] for folder in (out, self.whole)]
+        self.assertEqual(*rows)
+        for file in (f"{LAST}/model.safetensors", f"{LAST}/optimizer.safetensors", f"{LAST}/state.json",
+                     "model/model.safetensors"):
+            self.assertEqual((out / file).read_bytes(), (self.whole / file).read_bytes(), file)
+
+    def assert_went_on(self, job, starts=2):
+        """It was requeued, took up its checkpoint, and ended as the undisturbed run."""
+        job.wait_for_state("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT")
+        self.assertEqual((job.JobState, job.Restarts), ("COMPLETED", str(starts - 1)), job.log)
+        self.assertEqual([int(n) for n in re.findall(r"train\.sbatch: job \S+, start (\d+)", job.log)],
+                         list(range(1, starts + 1)), job.log)
+        self.assertRegex(job.log, rf"[1-9]\d* of {STEPS} steps done")
+        self.assert_same_run(job.out)
+
+    def test_srun_starts_ranks(self):
+        for ranks in (2, 3):
+            found = json.loads(slurm("srun", "--mpi=pmix", "-n", ranks, testing.PROGRAMS / "relmpi-doctor", "environment",
+                                     "--device", "cpu", "--json"))
+            self.assertEqual((found["launcher"], found["size"]), ("srun", ranks))
+            self.assertEqual(len({rank["pid"] for rank in found["ranks"]}), ranks)
+
+    def test_ranks_that_srun_does_not_connect_are_refused(self):
+        for words in (["relmpi-doctor", "environment"], ["relmpi-train", *self.training(self.path("run"))]):
+            done = subprocess.run(["srun", "--mpi=none", "-n", "2", testing.PROGRAMS / words[0], *words[1:]], env=ENVIRONMENT,
+                                  capture_output=True, text=True, timeout=PATIENCE)
+            self.assert_refused(done, "SLURM_NTASKS is 2", "srun --mpi=pmix", "mpirun")
+            self.assertNotIn("MPI_Init", done.stderr)
+        self.assertFalse(self.path("run").exists())
+
+    def test_one_task_needs_no_connection(self):
+        found = json.loads(slurm("srun", "--mpi=none", "-n1", testing.PROGRAMS / "relmpi-doctor", "environment", "--device",
+                                 "cpu", "--json"))
+        self.assertEqual(found["size"], 1)
+
+    def test_the_time_limit_stops_and_requeues(self):
+        """Slurm looks every 30 s and allows for as much: @10 comes 20 to 50 s after the start of a minute."""
+        job = self.submit("run", "--time=1", "--signal=B:USR1@10")
+        job.hold()
+        job.wait_for_signal(signal.SIGUSR1)
+        self.assert_went_on(job)
+
+    def test_scancel_with_a_signal_stops_and_requeues_under_srun(self):
+        job = self.submit("run", launch=SRUN)
+        job.hold()
+        slurm("scancel", "--batch", "--signal=USR1", job.number)
+        job.wait_for_signal(signal.SIGUSR1)
+        self.assert_went_on(job)
+
+    def test_preempted_jobs_go_on(self):
+        """srun's ranks are told when the grace begins, and write a checkpoint; mpirun is killed when it ends."""
+        told, killed = self.submit("told", launch=SRUN), self.submit("killed")
+        killed.hold()
+        told.hold()
+        urgent = slurm("sbatch", "--parsable", "--partition=urgent", "--ntasks=4", "--output=/dev/null", "--wrap=true").strip()
+        testing.wait_for("the end of the grace", lambda: Job(urgent, None, None).JobState == "COMPLETED", PATIENCE)
+        told.go_on()
+        self.assert_went_on(told)
+        self.assertIn("stopped on request; back into the queue", told.log)
+        killed.wait_for_state("COMPLETED")
+        self.assertNotIn("stopped on request", killed.log)
+        self.assertIn("DUE TO PREEMPTION", killed.log)
+        self.assertEqual(killed.Restarts, "1")
+        self.assert_same_run(killed.out)
+
+    def test_a_cancelled_job_stays_away(self):
+        for name, launch in (("srun", SRUN), ("mpirun", None)):
+            with self.subTest(name):
+                job = self.submit(name, launch=launch)
+                job.hold()
+                slurm("scancel", job.number)
+                testing.wait_for("the end of the ranks", lambda: not any(testing.runs(pid) for pid in job.held), PATIENCE)
+                testing.wait_for("the end of the job", lambda: not slurm("squeue", "--noheader"), PATIENCE)
+                self.assertEqual((job.JobState, job.Restarts), ("CANCELLED", "0"), job.log)
+
+    def test_tasks_of_an_array_are_requeued_one_by_one(self):
+        out = self.path("run-%a")
+        array = self.submit("array", "--array=0-1", f"--output={self.path('%a.log')}", out=out)
+        tasks = [Job(f"{array.number}_{n}", self.path(f"run-{n}"), self.path(f"{n}.log")) for n in (0, 1)]
+        for task in tasks:
+            task.hold()
+        # Slurm gives the array's own number to one of its tasks: asked to requeue that, it would requeue both.
+        first, second = sorted(tasks, key=lambda task: task.JobId != array.number)
+        self.assertEqual(first.JobId, array.number)
+        slurm("scancel", "--batch", "--signal=USR1", first.number)
+        first.wait_for_signal(signal.SIGUSR1)
+        self.assert_went_on(first)
+        self.assertEqual((second.JobState, second.Restarts), ("RUNNING", "0"))
+        second.go_on()
+        second.wait_for_state("COMPLETED")
+        self.assertEqual(second.Restarts, "0")
+        self.assert_same_run(second.out)
+        self.assertFalse(out.exists())
+
+    def test_an_array_with_one_folder_is_refused(self):
+        array = self.submit("run", "--array=0-1")
+        for number in (0, 1):
+            task = Job(f"{array.number}_{number}", array.out, array.log_file)
+            task.wait_for_state("FAILED")
+            self.assertEqual((task.ExitCode, task.Restarts), ("2:0", "0"))
+        self.assertEqual(array.log.count("--out runs/seed-%a"), 2, array.log)
+        self.assertFalse(array.out.exists())
+
+
+if __name__ == "__main__":
+    start_cluster()
+    testing.main()
