@@ -49,44 +49,52 @@ def slurm(*words):
     return done.stdout
 
 
-def status(pid, field):
-    return re.search(rf"^{field}:\s+(\S+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)[1]
+def is_pending(number, pid):
+    """Whether the signal waits for the process to run again."""
+    try:
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        raise AssertionError(f"rank process {pid} has ended") from None
+    return bool(int(re.search(r"^ShdPnd:\s+(\S+)", status, re.MULTILINE)[1], 16) & 1 << (number - 1))
 
 
 class Job:
-    """relmpi-train on two ranks in the template, and its run in the folder `out`; `place` puts a task's number there."""
+    """relmpi-train on two ranks in the template: a job, or a task of an array. Its run is in the folder `out`."""
 
-    def __init__(self, number, out, log):
-        self.number, self.out, self.log_file = number, out, log
+    def __init__(self, number, out=None, log=None):
+        self.number, self.out, self.log_file, self.held = number, out, log, []
 
-    def __getattr__(self, name):
-        """What Slurm knows of it: JobState, Restarts, ExitCode."""
-        shown = slurm("scontrol", "--oneliner", "show", "job", self.number)
-        return re.search(rf"\b{name}=(\S+)", shown)[1]
+    def __getitem__(self, name):
+        """What Slurm knows of it: JobState, Restarts, ExitCode, ..."""
+        return re.search(rf"\b{name}=(\S+)", slurm("scontrol", "--oneliner", "show", "job", self.number))[1]
 
     @property
     def log(self):
         return self.log_file.read_text()
+
+    def steps(self):
+        return testing.lines_of(self.out / "metrics.jsonl")
 
     def ranks(self):
         """Process ids."""
         found = []
         for process in pathlib.Path("/proc").glob("[0-9]*"):
             try:
-                if (process / "comm").read_text() == "relmpi-train\n" and str(self.out) in (process / "cmdline").read_text().split("\0"):
-                    found.append(int(process.name))
+                program, words = (process / "comm").read_text(), (process / "cmdline").read_text().split("\0")
             except (FileNotFoundError, ProcessLookupError):
-                pass
+                continue
+            if program == "relmpi-train\n" and str(self.out) in words:
+                found.append(int(process.name))
         return found
 
     def hold(self):
         """Stops its ranks amid the training, so that what comes next finds them there."""
-        testing.wait_for(f"line 4 of {self.out}", lambda: testing.lines_of(self.out / "metrics.jsonl") >= 4, PATIENCE)
+        testing.wait_for(f"step 4 of job {self.number}", lambda: self.steps() >= 4, PATIENCE)
         self.held = self.ranks()
         for pid in self.held:
             os.kill(pid, signal.SIGSTOP)
-        if len(self.held) != 2 or testing.lines_of(self.out / "metrics.jsonl") > STEPS * 3 / 4:
-            raise AssertionError(f"{len(self.held)} ranks at step {testing.lines_of(self.out / 'metrics.jsonl')}")
+        if len(self.held) != 2 or self.steps() > STEPS * 3 / 4:
+            raise AssertionError(f"job {self.number} has {len(self.held)} ranks at step {self.steps()}")
 
     def go_on(self):
         for pid in self.held:
@@ -95,13 +103,12 @@ class Job:
 
     def wait_for_signal(self, number):
         """Until each held rank has it; then they go on."""
-        bit = 1 << (number - 1)
         testing.wait_for(f"signal {number} at the ranks of job {self.number}",
-                         lambda: all(int(status(pid, "ShdPnd"), 16) & bit for pid in self.held), PATIENCE)
+                         lambda: all(is_pending(number, pid) for pid in self.held), PATIENCE)
         self.go_on()
 
     def wait_for_state(self, *states):
-        testing.wait_for(f"{states} of job {self.number}", lambda: self.JobState in states, PATIENCE)
+        testing.wait_for(f"{states} of job {self.number}", lambda: self["JobState"] in states, PATIENCE)
 
 
 class Slurm(testing.ProgramCase):
@@ -139,14 +146,17 @@ class Slurm(testing.ProgramCase):
                      "model/model.safetensors"):
             self.assertEqual((out / file).read_bytes(), (self.whole / file).read_bytes(), file)
 
-    def assert_went_on(self, job, starts=2):
-        """It was requeued, took up its checkpoint, and ended as the undisturbed run."""
+    def assert_ended_at_its_second_start(self, job):
         job.wait_for_state("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT")
-        self.assertEqual((job.JobState, job.Restarts), ("COMPLETED", str(starts - 1)), job.log)
-        self.assertEqual([int(n) for n in re.findall(r"train\.sbatch: job \S+, start (\d+)", job.log)],
-                         list(range(1, starts + 1)), job.log)
-        self.assertRegex(job.log, rf"[1-9]\d* of {STEPS} steps done")
+        self.assertEqual((job["JobState"], job["Restarts"]), ("COMPLETED", "1"), job.log)
+        self.assertEqual(re.findall(r"train\.sbatch: job \S+, start (\d+)", job.log), ["1", "2"], job.log)
         self.assert_same_run(job.out)
+
+    def assert_went_on(self, job):
+        """It was requeued, took up its checkpoint, and ended as the undisturbed run."""
+        self.assert_ended_at_its_second_start(job)
+        self.assertIn("stopped on request; back into the queue", job.log)
+        self.assertRegex(job.log, rf"[1-9]\d* of {STEPS} steps done")
 
     def test_srun_starts_ranks(self):
         for ranks in (2, 3):
@@ -182,21 +192,23 @@ class Slurm(testing.ProgramCase):
         job.wait_for_signal(signal.SIGUSR1)
         self.assert_went_on(job)
 
+    def test_a_signal_while_the_ranks_start_requeues(self):
+        job = self.submit("run")
+        testing.wait_for("the start of both ranks", lambda: len(job.ranks()) == 2, PATIENCE)
+        slurm("scancel", "--batch", "--signal=USR1", job.number)
+        self.assert_ended_at_its_second_start(job)
+
     def test_preempted_jobs_go_on(self):
         """srun's ranks are told when the grace begins, and write a checkpoint; mpirun is killed when it ends."""
         told, killed = self.submit("told", launch=SRUN), self.submit("killed")
         killed.hold()
         told.hold()
         urgent = slurm("sbatch", "--parsable", "--partition=urgent", "--ntasks=4", "--output=/dev/null", "--wrap=true").strip()
-        testing.wait_for("the end of the grace", lambda: Job(urgent, None, None).JobState == "COMPLETED", PATIENCE)
+        testing.wait_for("the end of the grace", lambda: Job(urgent)["JobState"] == "COMPLETED", PATIENCE)
         told.go_on()
         self.assert_went_on(told)
-        self.assertIn("stopped on request; back into the queue", told.log)
-        killed.wait_for_state("COMPLETED")
-        self.assertNotIn("stopped on request", killed.log)
+        self.assert_ended_at_its_second_start(killed)
         self.assertIn("DUE TO PREEMPTION", killed.log)
-        self.assertEqual(killed.Restarts, "1")
-        self.assert_same_run(killed.out)
 
     def test_a_cancelled_job_stays_away(self):
         for name, launch in (("srun", SRUN), ("mpirun", None)):
@@ -206,7 +218,7 @@ class Slurm(testing.ProgramCase):
                 slurm("scancel", job.number)
                 testing.wait_for("the end of the ranks", lambda: not any(testing.runs(pid) for pid in job.held), PATIENCE)
                 testing.wait_for("the end of the job", lambda: not slurm("squeue", "--noheader"), PATIENCE)
-                self.assertEqual((job.JobState, job.Restarts), ("CANCELLED", "0"), job.log)
+                self.assertEqual((job["JobState"], job["Restarts"]), ("CANCELLED", "0"), job.log)
 
     def test_tasks_of_an_array_are_requeued_one_by_one(self):
         out = self.path("run-%a")
@@ -215,15 +227,15 @@ class Slurm(testing.ProgramCase):
         for task in tasks:
             task.hold()
         # Slurm gives the array's own number to one of its tasks: asked to requeue that, it would requeue both.
-        first, second = sorted(tasks, key=lambda task: task.JobId != array.number)
-        self.assertEqual(first.JobId, array.number)
+        first, second = sorted(tasks, key=lambda task: task["JobId"] != array.number)
+        self.assertEqual(first["JobId"], array.number)
         slurm("scancel", "--batch", "--signal=USR1", first.number)
         first.wait_for_signal(signal.SIGUSR1)
         self.assert_went_on(first)
-        self.assertEqual((second.JobState, second.Restarts), ("RUNNING", "0"))
+        self.assertEqual((second["JobState"], second["Restarts"]), ("RUNNING", "0"))
         second.go_on()
         second.wait_for_state("COMPLETED")
-        self.assertEqual(second.Restarts, "0")
+        self.assertEqual(second["Restarts"], "0")
         self.assert_same_run(second.out)
         self.assertFalse(out.exists())
 
@@ -232,7 +244,7 @@ class Slurm(testing.ProgramCase):
         for number in (0, 1):
             task = Job(f"{array.number}_{number}", array.out, array.log_file)
             task.wait_for_state("FAILED")
-            self.assertEqual((task.ExitCode, task.Restarts), ("2:0", "0"))
+            self.assertEqual((task["ExitCode"], task["Restarts"]), ("2:0", "0"))
         self.assertEqual(array.log.count("--out runs/seed-%a"), 2, array.log)
         self.assertFalse(array.out.exists())
 
