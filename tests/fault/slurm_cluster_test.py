@@ -89,12 +89,13 @@ class Job:
 
     def hold(self):
         """Stops its ranks amid the training, so that what comes next finds them there."""
-        testing.wait_for(f"step 4 of job {self.number}", lambda: self.steps() >= 4, PATIENCE)
+        testing.wait_for(f"step 4 of job {self.number}, whose log is {self.log_file}",
+                         lambda: self.steps() >= 4 or self["JobState"] not in ("PENDING", "RUNNING"), PATIENCE)
         self.held = self.ranks()
         for pid in self.held:
             os.kill(pid, signal.SIGSTOP)
         if len(self.held) != 2 or self.steps() > STEPS * 3 / 4:
-            raise AssertionError(f"job {self.number} has {len(self.held)} ranks at step {self.steps()}")
+            raise AssertionError(f"job {self.number} has {len(self.held)} ranks at step {self.steps()}: {self.log}")
 
     def go_on(self):
         for pid in self.held:
