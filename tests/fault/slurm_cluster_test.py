@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -47,6 +48,11 @@ def slurm(*words):
     if done.returncode != 0:
         raise AssertionError(f"{words}: exit code {done.returncode}: {done.stderr}")
     return done.stdout
+
+
+def wait_for_slurm(what, happens):
+    """Asks now and then: each question starts a program."""
+    testing.wait_for(what, lambda: time.sleep(0.3) or happens(), PATIENCE)
 
 
 def is_pending(number, pid):
@@ -89,8 +95,10 @@ class Job:
 
     def hold(self):
         """Stops its ranks amid the training, so that what comes next finds them there."""
-        testing.wait_for(f"step 4 of job {self.number}, whose log is {self.log_file}",
-                         lambda: self.steps() >= 4 or self["JobState"] not in ("PENDING", "RUNNING"), PATIENCE)
+        try:
+            testing.wait_for(f"step 4 of job {self.number}", lambda: self.steps() >= 4, PATIENCE)
+        except AssertionError as late:
+            raise AssertionError(f"{late}: {self['JobState']}, {self.log_file.exists() and self.log}") from None
         self.held = self.ranks()
         for pid in self.held:
             os.kill(pid, signal.SIGSTOP)
@@ -109,7 +117,7 @@ class Job:
         self.go_on()
 
     def wait_for_state(self, *states):
-        testing.wait_for(f"{states} of job {self.number}", lambda: self["JobState"] in states, PATIENCE)
+        wait_for_slurm(f"{states} of job {self.number}", lambda: self["JobState"] in states)
 
 
 class Slurm(testing.ProgramCase):
@@ -179,19 +187,17 @@ class Slurm(testing.ProgramCase):
                                  "cpu", "--json"))
         self.assertEqual(found["size"], 1)
 
-    def test_the_time_limit_stops_and_requeues(self):
-        """Slurm looks every 30 s and allows for as much: @10 comes 20 to 50 s after the start of a minute."""
-        job = self.submit("run", "--time=1", "--signal=B:USR1@10")
-        job.hold()
-        job.wait_for_signal(signal.SIGUSR1)
-        self.assert_went_on(job)
-
-    def test_scancel_with_a_signal_stops_and_requeues_under_srun(self):
-        job = self.submit("run", launch=SRUN)
-        job.hold()
-        slurm("scancel", "--batch", "--signal=USR1", job.number)
-        job.wait_for_signal(signal.SIGUSR1)
-        self.assert_went_on(job)
+    def test_the_time_limit_and_scancel_stop_and_requeue(self):
+        """Slurm looks every 30 s and allows for as much: the limit's signal @10 comes 20 to 50 s after the start."""
+        limited = self.submit("limited", "--time=1", "--signal=B:USR1@10")
+        limited.hold()
+        asked = self.submit("asked", launch=SRUN)
+        asked.hold()
+        slurm("scancel", "--batch", "--signal=USR1", asked.number)
+        asked.wait_for_signal(signal.SIGUSR1)
+        limited.wait_for_signal(signal.SIGUSR1)
+        self.assert_went_on(asked)
+        self.assert_went_on(limited)
 
     def test_a_signal_while_the_ranks_start_requeues(self):
         job = self.submit("run")
@@ -205,21 +211,21 @@ class Slurm(testing.ProgramCase):
         killed.hold()
         told.hold()
         urgent = slurm("sbatch", "--parsable", "--partition=urgent", "--ntasks=4", "--output=/dev/null", "--wrap=true").strip()
-        testing.wait_for("the end of the grace", lambda: Job(urgent)["JobState"] == "COMPLETED", PATIENCE)
+        Job(urgent).wait_for_state("COMPLETED")
         told.go_on()
         self.assert_went_on(told)
         self.assert_ended_at_its_second_start(killed)
         self.assertIn("DUE TO PREEMPTION", killed.log)
 
-    def test_a_cancelled_job_stays_away(self):
-        for name, launch in (("srun", SRUN), ("mpirun", None)):
-            with self.subTest(name):
-                job = self.submit(name, launch=launch)
-                job.hold()
-                slurm("scancel", job.number)
-                testing.wait_for("the end of the ranks", lambda: not any(testing.runs(pid) for pid in job.held), PATIENCE)
-                testing.wait_for("the end of the job", lambda: not slurm("squeue", "--noheader"), PATIENCE)
-                self.assertEqual((job["JobState"], job["Restarts"]), ("CANCELLED", "0"), job.log)
+    def test_cancelled_jobs_stay_away(self):
+        jobs = [self.submit("srun", launch=SRUN), self.submit("mpirun")]
+        for job in jobs:
+            job.hold()
+        slurm("scancel", *(job.number for job in jobs))
+        wait_for_slurm("an empty queue", lambda: not slurm("squeue", "--noheader"))
+        for job in jobs:
+            self.assertEqual((job["JobState"], job["Restarts"]), ("CANCELLED", "0"), job.log)
+            self.assertFalse([pid for pid in job.held if testing.runs(pid)])
 
     def test_tasks_of_an_array_are_requeued_one_by_one(self):
         out = self.path("run-%a")
