@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -18,9 +19,21 @@ struct TrainState {
   nlohmann::json metrics;   // metric by step of the checkpoints that were evaluated, {"100": 0.51}
 };
 
+// state.json.
 nlohmann::json to_json(const TrainState& state);
+// Reads it; `file` is named in errors. Throws InputError for what is missing, of the wrong kind, or negative
+// where a count is meant.
+TrainState parse_state(const std::string& text, const std::string& file);
 
-// Throws InputError naming `file` for what is missing or of the wrong kind.
-TrainState state_from(const nlohmann::json& document, const std::string& file);
+// COMPLETE: which step it is, and the XXH3-128 of each file.
+struct CompleteMark {
+  std::int64_t step = 0;
+  std::map<std::string, std::string> files;
+};
+
+std::string complete_text(const CompleteMark& mark);
+// Throws InputError for everything but the very bytes that complete_text() writes: no damage to the layout
+// can pass, and whether step and files are right is the caller's question.
+CompleteMark parse_complete(const std::string& text, const std::string& file);
 
 }  // namespace relmpi
