@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/utf8.h"
 #include "data/inspect.h"
 #include "data/loader_bench.h"
@@ -30,12 +31,11 @@ struct ShardCommand {
 // The note as one line of JSON, so that equal notes give equal shards.
 std::string read_noise_note(const std::filesystem::path& path) {
   if (path.empty()) return "";
-  const auto document = Json::parse(read_file(path), nullptr, false);
-  if (document.is_discarded()) {
-    throw InputError("--noise-note {}: not valid JSON; give what `relmpi-data noise --json` printed",
-                     path.string());
+  try {
+    return parse_json(read_file(path), path.string()).dump();
+  } catch (const InputError& error) {
+    throw InputError("--noise-note {}; give what `relmpi-data noise --json` printed", error.what());
   }
-  return document.dump();
 }
 
 Json json_of(const ShardingReport& report) {
@@ -119,8 +119,11 @@ struct InspectCommand {
 };
 
 Json json_or_text(const std::string& text) {
-  auto document = Json::parse(text, nullptr, false);
-  return document.is_discarded() ? Json(text) : document;
+  try {
+    return parse_json(text, "a note of the shard");
+  } catch (const InputError&) {
+    return text;
+  }
 }
 
 Json json_of(const Inspection& result, const InspectOptions& options) {

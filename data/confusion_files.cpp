@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/utf8.h"
 #include "data/confusion.h"
 
@@ -17,15 +18,6 @@ using Json = nlohmann::json;
 
 constexpr int kFormatVersion = 1;
 
-Json parse(const std::filesystem::path& path) {
-  const auto bytes = read_file(path);
-  try {
-    return Json::parse(bytes);
-  } catch (const Json::exception& error) {
-    throw InputError("{}: not a JSON document: {}", path.string(), error.what());
-  }
-}
-
 // The one character that `text` is, or 0.
 char32_t one_character(const std::string& text) {
   const auto characters = decode_utf8(text);
@@ -35,7 +27,8 @@ char32_t one_character(const std::string& text) {
 // Reads the parts of our own format; each error names the file and the entry.
 class Reader {
  public:
-  explicit Reader(const std::filesystem::path& path) : name_(path.string()), document_(parse(path)) {
+  explicit Reader(const std::filesystem::path& path)
+      : name_(path.string()), document_(parse_json(read_file(path), name_)) {
     if (!document_.is_object() || document_.value("format_version", Json()) != kFormatVersion) {
       throw InputError(
           "{}: no confusion set of format_version {}; make one with `relmpi-data confusion` (lists of other "
@@ -65,7 +58,7 @@ class Reader {
     std::unordered_map<char32_t, std::int64_t> out;
     for (const auto& [key, value] : part("counts", Json::value_t::object).items()) {
       const auto place = "counts." + key;
-      if (!value.is_number_integer() || value.get<std::int64_t>() < 0) {
+      if (!is_whole_number(value) || value.get<std::int64_t>() < 0) {
         throw InputError("{}: {}: {} is not a count", name_, place, value.dump());
       }
       out.emplace(character(place, key), value.get<std::int64_t>());
@@ -93,6 +86,7 @@ class Reader {
     const auto text = decode_utf8(value.get<std::string>()).value_or(U"");
     std::unordered_set<char32_t> seen;
     for (char32_t c : text) {
+      if (c == 0) throw InputError("{}: {}: U+0000 is no character to write", name_, place);
       if (!seen.insert(c).second)
         throw InputError("{}: {}: {} is there twice", name_, place, encode_utf8({&c, 1}));
     }
@@ -138,7 +132,7 @@ void ConfusionSet::save(const std::filesystem::path& path) const {
 }
 
 ConfusionSet::Lists import_lists(const std::filesystem::path& path, ImportReport& report) {
-  const auto document = parse(path);
+  const auto document = parse_json(read_file(path), path.string());
   if (!document.is_object())
     throw InputError("{}: a JSON object {{\"字\": [\"自\", ...]}} is needed", path.string());
   ConfusionSet::Lists lists;

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
+#include "base/json.h"
 
 namespace relmpi {
 namespace {
@@ -74,8 +75,7 @@ Manifest Manifest::load(const std::filesystem::path& folder) {
     throw InputError("{}: no such file; a data folder is one that relmpi-data shard wrote, such as DIR/train",
                      path.string());
   }
-  const auto document = nlohmann::json::parse(read_file(path), nullptr, false);
-  if (document.is_discarded()) throw InputError("{}: not valid JSON; the manifest is damaged", path.string());
+  const auto document = parse_json(read_file(path), path.string());
   Fields fields(document, path.string());
   const std::uint64_t format = fields.number("format_version");
   if (format != kManifestFormat) {

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 
 namespace relmpi {
 namespace {
@@ -44,12 +45,14 @@ class Fields {
       if (required) throw InputError("{}: the field \"{}\" is missing", file_, name);
       return;
     }
-    try {
-      value = object_.at(name).get<T>();
-    } catch (const json::exception&) {
+    const json& found = object_.at(name);
+    bool right = found.is_string();
+    if constexpr (std::is_same_v<T, std::int64_t>) right = is_whole_number(found);
+    if constexpr (std::is_same_v<T, double>) right = found.is_number();
+    if (!right)
       throw InputError("{}: the field \"{}\" has the value {}, which is of the wrong kind", file_, name,
-                       object_.at(name).dump());
-    }
+                       found.dump());
+    value = found.get<T>();
   }
 
   template <typename Enum, std::size_t size>
@@ -68,6 +71,14 @@ class Fields {
   const json& object_;
   std::string file_;
 };
+
+// The object that the field holds; an empty one where there is none.
+json object_in(const json& parent, const char* name, const std::string& file) {
+  json found = parent.value(name, json::object());
+  if (!found.is_object())
+    throw InputError("{}: the field \"{}\" has the value {}, which is no object", file, name, found.dump());
+  return found;
+}
 
 void demand(bool holds, const char* field, double value, const char* rule) {
   if (!holds) throw InputError("model configuration: {} is {}, but must be {}", field, value, rule);
@@ -97,14 +108,15 @@ void ModelConfig::validate() const {
          "a multiple of num_attention_heads");
   demand(prompt_length >= 0 && prompt_length <= 64, "prompt_length", static_cast<double>(prompt_length),
          "0 to 64");
-  demand(max_length <= max_position_embeddings, "max_length", static_cast<double>(max_length),
-         "at most max_position_embeddings");
+  demand(max_length > 0 && max_length <= max_position_embeddings, "max_length",
+         static_cast<double>(max_length), "at least 1 and at most max_position_embeddings");
   demand(max_characters() >= 1, "max_length", static_cast<double>(max_length),
          "room for the prompts and a character");
   for (const auto& [field, p] : {std::pair{"hidden_dropout_prob", hidden_dropout_prob},
                                  {"attention_probs_dropout_prob", attention_probs_dropout_prob},
                                  {"head_dropout", head_dropout}})
     demand(p >= 0 && p < 1, field, p, "in [0, 1)");
+  demand(initializer_range >= 0, "initializer_range", initializer_range, "at least 0");
   demand(layer_norm_eps > 0, "layer_norm_eps", layer_norm_eps, "above 0");
   demand(thresholds.detect >= 0 && thresholds.detect <= 1, "thresholds.detect", thresholds.detect,
          "in [0, 1]");
@@ -113,12 +125,7 @@ void ModelConfig::validate() const {
 }
 
 ModelConfig load_config(const std::filesystem::path& file) {
-  json document;
-  try {
-    document = json::parse(read_file(file));
-  } catch (const json::exception& error) {
-    throw InputError("{} is not JSON: {}", file.string(), error.what());
-  }
+  const json document = parse_json(read_file(file), file.string());
   if (!document.is_object()) throw InputError("{}: a JSON object was expected", file.string());
   const Fields bert(document, file.string());
   std::string model_type = "bert";
@@ -144,7 +151,7 @@ ModelConfig load_config(const std::filesystem::path& file) {
   bert.read("initializer_range", config.initializer_range);
   config.max_length = std::min(config.max_length, config.max_position_embeddings);
 
-  const json ours = document.value("dgca", json::object());
+  const json ours = object_in(document, "dgca", file.string());
   const Fields dgca(ours, file.string() + " (dgca)");
   dgca.read("prompt_length", config.prompt_length);
   dgca.read("candidates", config.candidates);
@@ -155,7 +162,7 @@ ModelConfig load_config(const std::filesystem::path& file) {
   dgca.read("ablation", config.ablation, kAblations);
   dgca.read("output", config.output, kOutputs);
   dgca.read("candidate_source", config.candidate_source, kSources);
-  const json thresholds = ours.value("thresholds", json::object());
+  const json thresholds = object_in(ours, "thresholds", file.string() + " (dgca)");
   const Fields decision(thresholds, file.string() + " (dgca.thresholds)");
   decision.read("detect", config.thresholds.detect);
   decision.read("gate", config.thresholds.gate);

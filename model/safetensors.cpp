@@ -1,7 +1,9 @@
 #include "model/safetensors.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -9,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 
 namespace relmpi {
 namespace {
@@ -54,6 +57,30 @@ std::uint64_t header_length(const std::string& bytes, const std::string& file) {
   return length;
 }
 
+// A tensor's sizes or offsets: whole numbers from 0 on.
+std::vector<std::int64_t> numbers(const json& list, const std::string& name, const std::string& file) {
+  const auto right = [](const json& number) { return is_whole_number(number) && number >= 0; };
+  if (!list.is_array() || !std::all_of(list.begin(), list.end(), right))
+    throw InputError("{}: tensor {} has an impossible shape or place {}", file, name, list.dump());
+  return list.get<std::vector<std::int64_t>>();
+}
+
+// What the shape takes; a size of 0 must not hide that the others cannot be.
+std::uint64_t bytes_of(const Entry& entry, const std::string& file) {
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 62;
+  std::uint64_t bytes = c10::elementSize(entry.dtype);
+  bool empty = false;
+  for (const std::int64_t size : entry.shape) {
+    const auto factor = static_cast<std::uint64_t>(std::max<std::int64_t>(size, 1));
+    if (bytes > kMost / factor)
+      throw InputError("{}: tensor {} has an impossible shape: [{}]", file, entry.name,
+                       fmt::join(entry.shape, ","));
+    bytes *= factor;
+    empty = empty || size == 0;
+  }
+  return empty ? 0 : bytes;
+}
+
 Entry parse_entry(const std::string& name, const json& value, const std::string& file) {
   Entry entry{.name = name, .dtype = at::kFloat, .shape = {}, .begin = 0, .end = 0};
   try {
@@ -62,19 +89,16 @@ Entry parse_entry(const std::string& name, const json& value, const std::string&
       throw InputError("{}: tensor {} has the dtype {}; known are F64 F32 F16 BF16 I64 I32 U8", file, name,
                        value.at("dtype").dump());
     entry.dtype = *dtype;
-    entry.shape = value.at("shape").get<std::vector<std::int64_t>>();
-    const auto offsets = value.at("data_offsets").get<std::array<std::uint64_t, 2>>();
-    entry.begin = offsets[0];
-    entry.end = offsets[1];
+    entry.shape = numbers(value.at("shape"), name, file);
+    const auto offsets = numbers(value.at("data_offsets"), name, file);
+    if (offsets.size() != 2)
+      throw InputError("{}: tensor {} has {} offsets; they are two", file, name, offsets.size());
+    entry.begin = static_cast<std::uint64_t>(offsets[0]);
+    entry.end = static_cast<std::uint64_t>(offsets[1]);
   } catch (const json::exception& error) {
     throw InputError("{}: the header entry of tensor {} is damaged: {}", file, name, error.what());
   }
-  std::uint64_t bytes = c10::elementSize(entry.dtype);
-  for (const std::int64_t size : entry.shape) {
-    if (size < 0 || (size > 0 && bytes > (std::uint64_t{1} << 62) / static_cast<std::uint64_t>(size)))
-      throw InputError("{}: tensor {} has an impossible shape {}", file, name, value.at("shape").dump());
-    bytes *= static_cast<std::uint64_t>(size);
-  }
+  const std::uint64_t bytes = bytes_of(entry, file);
   if (entry.begin > entry.end || entry.end - entry.begin != bytes)
     throw InputError("{}: tensor {} needs {} bytes for its shape and dtype, but its offsets are {} to {}",
                      file, name, bytes, entry.begin, entry.end);
@@ -82,13 +106,7 @@ Entry parse_entry(const std::string& name, const json& value, const std::string&
 }
 
 std::vector<Entry> parse_header(const std::string& bytes, std::uint64_t length, const std::string& file) {
-  json header;
-  try {
-    header = json::parse(bytes.begin() + 8, bytes.begin() + 8 + static_cast<std::ptrdiff_t>(length));
-  } catch (const json::exception& error) {
-    throw InputError("{}: the header is not JSON ({}): damaged; copy or download it again", file,
-                     error.what());
-  }
+  const json header = parse_json(std::string_view(bytes).substr(8, length), file);
   if (!header.is_object()) throw InputError("{}: the header is not a JSON object", file);
   std::vector<Entry> entries;
   for (const auto& [name, value] : header.items())

@@ -14,42 +14,11 @@ namespace relmpi {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
 constexpr const char* kFiles[] = {"model.safetensors", "config.json", "vocab.txt", "optimizer.safetensors",
                                   "state.json"};
 
-json to_json(const TrainState& s) {
-  return {{"step", s.step},
-          {"epoch", s.epoch},
-          {"step_in_epoch", s.step_in_epoch},
-          {"best_metric", s.best_metric},
-          {"best_step", s.best_step},
-          {"evaluations_without_best", s.evaluations_without_best},
-          {"identity", s.identity},
-          {"metrics", s.metrics},
-          {"evaluation_pending", s.evaluation_pending},
-          {"changes", s.changes}};
-}
-
-TrainState state_from(const json& document, const std::string& file) {
-  try {
-    TrainState s;
-    s.step = document.at("step");
-    s.epoch = document.at("epoch");
-    s.step_in_epoch = document.at("step_in_epoch");
-    s.best_metric = document.at("best_metric");
-    s.best_step = document.at("best_step");
-    s.evaluations_without_best = document.at("evaluations_without_best");
-    s.identity = document.at("identity");
-    s.metrics = document.at("metrics");
-    s.evaluation_pending = document.at("evaluation_pending");
-    s.changes = document.at("changes");
-    return s;
-  } catch (const json::exception& error) {
-    throw InputError("{}: {}", file, error.what());
-  }
-}
+std::string folder_name(std::int64_t step) { return fmt::format("step-{:08}", step); }
 
 std::vector<fs::path> checkpoint_folders(const fs::path& checkpoints) {
   std::vector<fs::path> folders;
@@ -65,10 +34,15 @@ std::vector<fs::path> checkpoint_folders(const fs::path& checkpoints) {
 std::string damage(const fs::path& folder) {
   if (!fs::exists(folder / "COMPLETE")) return "it has no COMPLETE file (it was not finished)";
   try {
-    const json complete = json::parse(read_file(folder / "COMPLETE"));
+    const fs::path file = folder / "COMPLETE";
+    const CompleteMark mark = parse_complete(read_file(file), file.string());
+    if (folder.filename() != folder_name(mark.step))
+      return fmt::format("COMPLETE was written for step {}: it is damaged, or the folder was renamed",
+                         mark.step);
     for (const char* name : kFiles) {
-      const std::string expected = complete.at("files").at(name);
-      if (xxh3_128_of_file(folder / name) != expected)
+      const auto listed = mark.files.find(name);
+      if (listed == mark.files.end()) return fmt::format("COMPLETE does not list {}: it is damaged", name);
+      if (xxh3_128_of_file(folder / name) != listed->second)
         return fmt::format("{} is damaged (its hash differs)", name);
     }
   } catch (const std::exception& error) {
@@ -113,7 +87,7 @@ void take_snapshot(Snapshot& snapshot, const Model& model, const Optimizer& opti
 }
 
 void write_checkpoint(const fs::path& checkpoints, const Snapshot& snapshot) {
-  const std::string name = fmt::format("step-{:08}", snapshot.state.step);
+  const std::string name = folder_name(snapshot.state.step);
   const fs::path temporary = checkpoints / (".writing-" + name);
   fs::remove_all(temporary);
   std::error_code error;
@@ -131,10 +105,9 @@ void write_checkpoint(const fs::path& checkpoints, const Snapshot& snapshot) {
       tensors.emplace_back("exp_avg_sq." + tensor, view);
     write_safetensors(temporary / "optimizer.safetensors", tensors);
     write_file_atomic(temporary / "state.json", to_json(snapshot.state).dump(2) + "\n");
-    json files;
-    for (const char* file : kFiles) files[file] = xxh3_128_of_file(temporary / file);
-    write_file_atomic(temporary / "COMPLETE",
-                      json{{"step", snapshot.state.step}, {"files", files}}.dump(2) + "\n");
+    CompleteMark mark{.step = snapshot.state.step};
+    for (const char* file : kFiles) mark.files[file] = xxh3_128_of_file(temporary / file);
+    write_file_atomic(temporary / "COMPLETE", complete_text(mark));
     replace_folder(temporary, checkpoints / name);
   } catch (...) {
     std::error_code ignored;
@@ -167,12 +140,7 @@ TrainState read_checkpoint(const fs::path& folder, Model& model, Optimizer& opti
     copy_in(view, tensors, "exp_avg." + name, file);
   for (auto& [name, view] : model.parameters->named_views(optimizer.second_moment()))
     copy_in(view, tensors, "exp_avg_sq." + name, file);
-  const std::string state = (folder / "state.json").string();
-  try {
-    return state_from(json::parse(read_file(folder / "state.json")), state);
-  } catch (const json::exception& error) {
-    throw InputError("{} is not JSON: {}", state, error.what());
-  }
+  return parse_state(read_file(folder / "state.json"), (folder / "state.json").string());
 }
 
 void prune_checkpoints(const fs::path& checkpoints, const TrainState& state, std::size_t keep_last,

@@ -2,28 +2,14 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
 
 #include "model/model_folder.h"
+#include "train/checkpoint_state.h"
 #include "train/optimizer.h"
 
 namespace relmpi {
-
-// What a run has to remember besides weights and moments.
-struct TrainState {
-  std::int64_t step = 0;           // steps done
-  std::int64_t epoch = 0;          // of the next step
-  std::int64_t step_in_epoch = 0;  // of the next step
-  double best_metric = -1;
-  std::int64_t best_step = 0;
-  std::int64_t evaluations_without_best = 0;
-  nlohmann::json identity;          // what must be the same to go on: data, vocabulary, shape, recipe
-  nlohmann::json metrics;           // metric by step of the checkpoints that were evaluated, {"100": 0.51}
-  bool evaluation_pending = false;  // this step's evaluation was cut short by a request to stop
-  nlohmann::json changes = nlohmann::json::array();  // --allow-change: {"step","name","before","after"}
-};
 
 // Everything a checkpoint holds, in host memory of its own, so that training goes on while it is written.
 struct Snapshot {

@@ -1,15 +1,40 @@
 #include "train/checkpoint.h"
 
 #include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+
+#include <sstream>
 
 #include "base/files.h"
+#include "base/random.h"
 #include "base/torch_headers.h"
 #include "model/initialise.h"
+#include "tests/flip_bit.h"
 
 namespace relmpi {
 namespace {
 
 namespace fs = std::filesystem;
+
+// Takes what is logged, while it lives.
+class LogText {
+ public:
+  LogText() : usual_(spdlog::default_logger()) {
+    spdlog::set_default_logger(
+        std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_)));
+  }
+  ~LogText() { spdlog::set_default_logger(usual_); }
+  // Since the last call.
+  std::string take() {
+    std::string text = text_.str();
+    text_.str("");
+    return text;
+  }
+
+ private:
+  std::ostringstream text_;
+  std::shared_ptr<spdlog::logger> usual_;
+};
 
 class Checkpoints : public testing::Test {
  protected:
@@ -90,6 +115,63 @@ TEST_F(Checkpoints, DamagedOnesArePassedOver) {
   write_file_atomic(weights, bytes);
   fs::remove(folder_ / "step-00000002" / "COMPLETE");
   EXPECT_EQ(newest_checkpoint(folder_)->filename(), "step-00000001");
+}
+
+// Each file of a checkpoint in turn, COMPLETE among them: the one before is taken, and the reason named.
+TEST_F(Checkpoints, TwoThousandFlippedBitsAreFound) {
+  train_and_write(1, 0.1);
+  train_and_write(2, 0.2);
+  const fs::path before = folder_ / "step-00000001", damaged = folder_ / "step-00000002";
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(damaged)) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  ASSERT_EQ(files.size(), 6u);
+  LogText log;
+  for (std::uint64_t i = 0; i < 2000; ++i) {
+    const fs::path& file = files[i % files.size()];
+    const std::uint64_t bit = Random(7, "flips", i).below(8 * fs::file_size(file));
+    flip_bit(file, bit);
+    ASSERT_EQ(newest_checkpoint(folder_), before) << file << ", bit " << bit;
+    const std::string reason = log.take();
+    EXPECT_NE(reason.find(damaged.string()), std::string::npos) << reason;
+    EXPECT_NE(reason.find(file.filename().string()), std::string::npos) << file << ", bit " << bit << reason;
+    flip_bit(file, bit);
+  }
+  EXPECT_EQ(newest_checkpoint(folder_), damaged);  // all bits were flipped back
+}
+
+// Not a sample: no bit of the mark may be one that nobody looks at, such as white space or the step.
+TEST_F(Checkpoints, EveryBitOfTheCompleteMarkIsFound) {
+  train_and_write(1, 0.1);
+  const fs::path mark = folder_ / "step-00000001" / "COMPLETE";
+  const LogText log;
+  const std::uint64_t bits = 8 * fs::file_size(mark);
+  EXPECT_GT(bits, 2000u);
+  for (std::uint64_t bit = 0; bit < bits; ++bit) {
+    flip_bit(mark, bit);
+    EXPECT_FALSE(newest_checkpoint(folder_)) << "bit " << bit;
+    flip_bit(mark, bit);
+  }
+  EXPECT_TRUE(newest_checkpoint(folder_));
+}
+
+TEST_F(Checkpoints, AStateThatCannotBeIsRefused) {
+  train_and_write(1, 0.1);
+  const std::string good = to_json(state_).dump();
+  EXPECT_EQ(parse_state(good, "state.json").step, 1);
+  for (const auto& [from, to] : {std::pair{"\"step\":1", "\"step\":-1"},
+                                 {"\"step\":1", "\"step\":1e300"},
+                                 {"\"step\":1", "\"step\":9223372036854775808"},
+                                 {"\"epoch\":0", "\"epoch\":\"0\""},
+                                 {"{\"1\":0.1}", "{\"1\":\"0.1\"}"},
+                                 {"{\"1\":0.1}", "[0.1]"},
+                                 {"\"identity\"", "\"identities\""}}) {
+    std::string bad = good;
+    const auto place = bad.find(from);
+    ASSERT_NE(place, std::string::npos) << from;
+    bad.replace(place, std::string(from).size(), to);
+    EXPECT_THROW(parse_state(bad, "state.json"), InputError) << bad;
+  }
 }
 
 TEST_F(Checkpoints, PruningKeepsTheLastTwoAndTheBestThree) {

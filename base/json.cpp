@@ -1,0 +1,39 @@
+#include "base/json.h"
+
+#include <cstdint>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <vector>
+
+#include "base/error.h"
+
+namespace relmpi {
+
+using Json = nlohmann::json;
+
+Json parse_json(std::string_view bytes, const std::string& name) {
+  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  const auto check = [&](int depth, Json::parse_event_t event, Json& parsed) {
+    using Event = Json::parse_event_t;
+    if (depth >= kJsonDepth && (event == Event::object_start || event == Event::array_start))
+      throw InputError("{}: more than {} arrays and objects inside each other", name, kJsonDepth);
+    if (event == Event::object_start) keys.emplace_back();
+    if (event == Event::object_end) keys.pop_back();
+    if (event == Event::key && !keys.back().insert(parsed.get<std::string>()).second)
+      throw InputError("{}: the key {} is there twice in one object; leave one of them", name, parsed.dump());
+    return true;
+  };
+  try {
+    return Json::parse(bytes, check);
+  } catch (const Json::exception& error) {
+    throw InputError("{}: not a JSON document: {}", name, error.what());
+  }
+}
+
+bool is_whole_number(const Json& value) {
+  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  return value.is_number_integer() && (!value.is_number_unsigned() || value.get<std::uint64_t>() <= kMost);
+}
+
+}  // namespace relmpi

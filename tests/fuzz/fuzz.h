@@ -1,0 +1,55 @@
+#pragma once
+
+// What the fuzz targets share. A target is one file with LLVMFuzzerTestOneInput: it feeds the bytes to one
+// reader of files, lets InputError pass and nothing else, and checks (RELMPI_CHECK ends the process) what
+// must hold of everything that was read. libFuzzer runs it (scripts/fuzz), or replay.cpp, which needs no
+// clang.
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+
+namespace relmpi::fuzz {
+
+inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
+  return {reinterpret_cast<const char*>(data), size};
+}
+
+// A file in a folder of its own, in memory where the system has such a folder, for readers that take a path.
+class ScratchFile {
+ public:
+  explicit ScratchFile(const std::string& name);
+  ~ScratchFile();
+  ScratchFile(const ScratchFile&) = delete;
+  ScratchFile& operator=(const ScratchFile&) = delete;
+
+  // The whole content from now on; returns the path.
+  const std::filesystem::path& fill(std::string_view bytes);
+  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& folder() const { return folder_; }
+
+ private:
+  std::filesystem::path folder_;
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+};
+
+// What `read` gives; nothing where it refused the input. The text of the refusal must say something.
+template <typename Read>
+auto accepted(const Read& read) -> std::optional<decltype(read())> {
+  try {
+    return read();
+  } catch (const InputError& error) {
+    RELMPI_CHECK(std::string_view(error.what()).size() > 10, "an error that says nothing");
+    return std::nullopt;
+  }
+}
+
+}  // namespace relmpi::fuzz
