@@ -67,10 +67,10 @@ class Fault(testing.ProgramCase):
             steps.append(complete["step"])
         return steps
 
-    def goes_on(self, out, ranks=None):
+    def goes_on(self, out, *more, ranks=None):
         """The run resumes from its newest checkpoint without a word about damage."""
         newest = self.whole_checkpoints(out)[-1]
-        process = self.start(out, ranks=ranks)
+        process = self.start(out, *more, ranks=ranks)
         testing.wait_for("a newer checkpoint", lambda: self.whole_checkpoints(out)[-1] > newest or process.poll() is not None)
         process.send_signal(signal.SIGTERM if ranks is None else signal.SIGUSR1)  # at SIGTERM, mpirun kills its ranks
         _, errors = process.communicate(timeout=testing.TIMEOUT)
@@ -97,6 +97,29 @@ class Fault(testing.ProgramCase):
                     testing.wait_for(f"the end of rank process {pid}", lambda: not testing.runs(pid), seconds=10)
                 self.assertGreaterEqual(self.whole_checkpoints(out)[-1], 3)
         self.goes_on(out, ranks=2)
+
+    def test_a_rank_killed_in_an_evaluation_or_a_checkpoint(self):
+        """The moments are seen from outside: a step whose evaluation is due is logged; a checkpoint's folder is there."""
+        pairs = testing.write(self.path("long.tsv"), (self.corpus / "validation.tsv").read_text() * 100)
+        self.corpus.make("shard", "--pairs", pairs, "--vocab", self.corpus.vocab, "--out", self.path("long"), "--folder", "all")
+        large = ["--hidden", 256, "--intermediate", 1024, "--layers", 2]
+        cases = {"evaluation": [*large, "--validation", self.path("long") / "all", "--evaluate-every", 4],
+                 "checkpoint": large}
+        for name, more in cases.items():
+            for victim in (0, 1):
+                with self.subTest(name, victim=victim):
+                    out = self.path(f"{name}-{victim}")
+                    process = self.start(out, *more, ranks=2)
+                    self.wait_for_lines(out, 4 if name == "evaluation" else 7, process)
+                    if name == "checkpoint":  # the one of step 3 is whole before that of step 6 begins
+                        testing.wait_for("a checkpoint", lambda: any((out / "checkpoints").glob(".writing-*")))
+                    os.kill(testing.ranks_of(process)[victim], signal.SIGKILL)
+                    _, errors = process.communicate(timeout=PROMPT)
+                    self.assertNotEqual(process.returncode, 0, errors)
+                    if name == "evaluation":
+                        self.assertNotIn("evaluation", (out / "metrics.jsonl").read_text(), "it was over")
+                        self.assertEqual(self.whole_checkpoints(out)[-1], 3)
+                    self.goes_on(out, *more, ranks=2)
 
     def test_a_killed_process_leaves_a_whole_checkpoint(self):
         out = self.path("run")
