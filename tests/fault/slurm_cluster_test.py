@@ -28,8 +28,8 @@ ENVIRONMENT = {}  # of this cluster's commands: set where it is started
 def start_cluster():
     outer = re.compile(r"SLURM|SBATCH|SRUN|PMI|OMPI_MCA_rmaps")  # of a job that this test may run in; the template maps
     ENVIRONMENT.update({name: value for name, value in testing.ENVIRONMENT.items() if not outer.match(name)})
-    started = subprocess.run([LOCALHOST, "start", "--with", str(os.getpid())], env=ENVIRONMENT, capture_output=True, text=True,
-                             timeout=PATIENCE)
+    started = subprocess.run([LOCALHOST, "start", "--cpus", "6", "--with", str(os.getpid())], env=ENVIRONMENT,
+                             capture_output=True, text=True, timeout=PATIENCE)
     if started.returncode in (1, 77):
         print(f"skipped: no Slurm on this machine: {started.stderr}")
         sys.exit(77)
@@ -187,35 +187,34 @@ class Slurm(testing.ProgramCase):
                                  "cpu", "--json"))
         self.assertEqual(found["size"], 1)
 
-    def test_the_time_limit_and_scancel_stop_and_requeue(self):
-        """Slurm looks every 30 s and allows for as much: the limit's signal @10 comes 20 to 50 s after the start."""
-        limited = self.submit("limited", "--time=1", "--signal=B:USR1@10")
-        limited.hold()
-        asked = self.submit("asked", launch=SRUN)
-        asked.hold()
-        slurm("scancel", "--batch", "--signal=USR1", asked.number)
-        asked.wait_for_signal(signal.SIGUSR1)
+    def test_jobs_that_meet_their_time_limit_or_are_preempted_go_on(self):
+        """Slurm looks at both every 30 s, so they wait together. The limit's signal @10 comes 20 to 50 s after the start.
+        srun's ranks are told when the grace begins, and write a checkpoint; mpirun is killed when it ends."""
+        limited = self.submit("limited", "--partition=urgent", "--time=1", "--signal=B:USR1@10")  # is not preempted there
+        told, killed = self.submit("told", launch=SRUN), self.submit("killed")
+        for job in (limited, told, killed):
+            job.hold()
+        urgent = slurm("sbatch", "--parsable", "--partition=urgent", "--ntasks=4", "--output=/dev/null", "--wrap=true").strip()
         limited.wait_for_signal(signal.SIGUSR1)
-        self.assert_went_on(asked)
+        Job(urgent).wait_for_state("COMPLETED")
+        told.go_on()
         self.assert_went_on(limited)
+        self.assert_went_on(told)
+        self.assert_ended_at_its_second_start(killed)
+        self.assertIn("DUE TO PREEMPTION", killed.log)
+
+    def test_scancel_with_a_signal_stops_and_requeues_under_srun(self):
+        job = self.submit("run", launch=SRUN)
+        job.hold()
+        slurm("scancel", "--batch", "--signal=USR1", job.number)
+        job.wait_for_signal(signal.SIGUSR1)
+        self.assert_went_on(job)
 
     def test_a_signal_while_the_ranks_start_requeues(self):
         job = self.submit("run")
         testing.wait_for("the start of both ranks", lambda: len(job.ranks()) == 2, PATIENCE)
         slurm("scancel", "--batch", "--signal=USR1", job.number)
         self.assert_ended_at_its_second_start(job)
-
-    def test_preempted_jobs_go_on(self):
-        """srun's ranks are told when the grace begins, and write a checkpoint; mpirun is killed when it ends."""
-        told, killed = self.submit("told", launch=SRUN), self.submit("killed")
-        killed.hold()
-        told.hold()
-        urgent = slurm("sbatch", "--parsable", "--partition=urgent", "--ntasks=4", "--output=/dev/null", "--wrap=true").strip()
-        Job(urgent).wait_for_state("COMPLETED")
-        told.go_on()
-        self.assert_went_on(told)
-        self.assert_ended_at_its_second_start(killed)
-        self.assertIn("DUE TO PREEMPTION", killed.log)
 
     def test_cancelled_jobs_stay_away(self):
         jobs = [self.submit("srun", launch=SRUN), self.submit("mpirun")]
