@@ -43,7 +43,7 @@ std::string damage(const fs::path& folder) {
       const auto listed = mark.files.find(name);
       if (listed == mark.files.end()) return fmt::format("COMPLETE does not list {}: it is damaged", name);
       if (xxh3_128_of_file(folder / name) != listed->second)
-        return fmt::format("{} is damaged (its hash differs)", name);
+        return fmt::format("{} is damaged (it has not the hash that COMPLETE says)", name);
     }
   } catch (const std::exception& error) {
     return error.what();
