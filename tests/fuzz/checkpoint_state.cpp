@@ -25,9 +25,11 @@ void check_state(const TrainState& s, const std::string& text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace relmpi;
   const std::string text(fuzz::text_of(data, size));
-  if (const auto state = fuzz::accepted([&] { return parse_state(text, "state.json of the fuzzer"); }))
+  if (const auto state =
+          fuzz::accepted("state.json", [&] { return parse_state(text, "state.json of the fuzzer"); }))
     check_state(*state, text);
-  if (const auto mark = fuzz::accepted([&] { return parse_complete(text, "COMPLETE of the fuzzer"); }))
+  if (const auto mark =
+          fuzz::accepted("COMPLETE", [&] { return parse_complete(text, "COMPLETE of the fuzzer"); }))
     RELMPI_CHECK(mark->step >= 0 && complete_text(*mark) == text, "not the bytes that were written");
   return 0;
 }

@@ -28,7 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static fuzz::ScratchFile file("config.json"), again("again.json");
   const std::string_view text = fuzz::text_of(data, size);
   file.fill(text);
-  const auto config = fuzz::accepted([&] { return load_config(file.path()); });
+  const auto config = fuzz::accepted("config.json", [&] { return load_config(file.path()); });
   if (!config) return 0;
   RELMPI_CHECK(config->hidden_size > 0 && config->hidden_size % config->num_attention_heads == 0, "heads");
   RELMPI_CHECK(config->max_characters() >= 1 && config->max_length > 0 &&

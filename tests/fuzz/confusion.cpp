@@ -70,9 +70,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static fuzz::ScratchFile file("confusion.json");
   const std::string text(fuzz::text_of(data, size));
   const auto& path = file.fill(text);
-  if (const auto set = fuzz::accepted([&] { return ConfusionSet::load(path); })) check_set(*set, text);
+  if (const auto set = fuzz::accepted("confusion set", [&] { return ConfusionSet::load(path); }))
+    check_set(*set, text);
   ImportReport report;
-  if (const auto lists = fuzz::accepted([&] { return import_lists(path, report); }))
+  if (const auto lists = fuzz::accepted("lists", [&] { return import_lists(path, report); }))
     check_import(*lists, report, text);
   ImportReport lines;
   const auto characters = import_characters(path, lines);

@@ -46,7 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static fuzz::ScratchFile file("model.safetensors");
   const std::string_view bytes = fuzz::text_of(data, size);
   file.fill(bytes);
-  if (const auto tensors = fuzz::accepted([&] { return read_safetensors(file.path()); }))
+  if (const auto tensors = fuzz::accepted("safetensors", [&] { return read_safetensors(file.path()); }))
     check_tensors(*tensors, bytes);
   return 0;
 }
