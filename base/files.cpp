@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 
@@ -105,6 +106,18 @@ void fsync_path(const std::filesystem::path& path) {
   const int result = ::fsync(descriptor);
   ::close(descriptor);
   if (result != 0 && errno != EINVAL) fail("fsync", path);  // EINVAL: a file system without folder sync
+}
+
+void replace_folder(const std::filesystem::path& fresh, const std::filesystem::path& folder) {
+  std::filesystem::path old = fresh;  // after an exchange
+  if (::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, folder.c_str(), RENAME_EXCHANGE) != 0) {
+    old = fresh.string() + ".old";
+    std::filesystem::remove_all(old);
+    if (std::filesystem::exists(folder) && ::rename(folder.c_str(), old.c_str()) != 0) fail("rename", folder);
+    if (::rename(fresh.c_str(), folder.c_str()) != 0) fail("rename to", folder);
+  }
+  fsync_path(folder.parent_path().empty() ? "." : folder.parent_path());
+  std::filesystem::remove_all(old);
 }
 
 void create_folder(const std::filesystem::path& path) {

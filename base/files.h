@@ -44,6 +44,11 @@ void write_file_atomic(const std::filesystem::path& path, std::string_view bytes
 // Makes names in a folder durable. Throws RuntimeError.
 void fsync_path(const std::filesystem::path& path);
 
+// Puts the folder `fresh` in the place of `folder` and removes what was there. In one step where the file
+// system can exchange two names (Linux's local ones can; on others `folder` is missing for a moment). Both
+// must lie in the same parent folder, which is fsynced. Throws RuntimeError.
+void replace_folder(const std::filesystem::path& fresh, const std::filesystem::path& folder);
+
 // Creates the folder and its parents. Throws InputError with the reason.
 void create_folder(const std::filesystem::path& path);
 

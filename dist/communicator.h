@@ -37,6 +37,9 @@ class Communicator {
   // meanwhile, a thread that polls for messages must leave it the core.
   virtual void hurry(bool) {}
 
+  // The step that is about to begin (from 1), for messages about collectives that do not end.
+  virtual void at_step(std::int64_t) {}
+
   // Host memory, whatever the backend.
   virtual void all_reduce_host(void* data, std::int64_t count, ReduceType type);
   virtual std::string broadcast_bytes(std::string bytes);  // rank 0's, on every rank

@@ -10,6 +10,7 @@
 
 #include "base/torch_headers.h"
 #if RELMPI_CUDA
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAGuard.h>
@@ -27,6 +28,16 @@ int gpu_count() {
   return 0;
 #endif
 }
+
+#if RELMPI_CUDA
+// Bytes that libtorch holds on the device for this process.
+std::int64_t used_by_us(int index) {
+  namespace allocator = c10::cuda::CUDACachingAllocator;
+  if (!allocator::get()->initialized()) return 0;  // nothing was ever put there
+  const auto stats = allocator::getDeviceStats(static_cast<c10::DeviceIndex>(index));
+  return stats.reserved_bytes[static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE)].current;
+}
+#endif
 
 int parse_index(const std::string& wanted, int visible) {
   const std::string digits = wanted.substr(5);
@@ -169,7 +180,7 @@ nlohmann::json describe_devices() {
                        {"uuid", gpu_uuid(i)},
                        {"memory_total", total},
                        {"memory_free", free},
-                       {"memory_used_by_us", 0}});
+                       {"memory_used_by_us", used_by_us(i)}});
   }
 #endif
   return devices;

@@ -23,8 +23,10 @@ void synchronise(at::Device device) {
   (void)device;
 }
 
-// Median seconds of one all-reduce; throws where a sum is wrong.
-double time_one(Communicator& communicator, at::Device device, std::int64_t elements) {
+}  // namespace
+
+double time_all_reduce(Communicator& communicator, at::Device device, std::int64_t bytes) {
+  const std::int64_t elements = std::max<std::int64_t>(1, bytes / 4);
   const double expected = communicator.size() * (communicator.size() + 1) / 2.0;
   std::vector<double> seconds;
   for (int i = 0; i < kRepeats; ++i) {
@@ -45,8 +47,6 @@ double time_one(Communicator& communicator, at::Device device, std::int64_t elem
   std::nth_element(seconds.begin(), seconds.begin() + kRepeats / 2, seconds.end());
   return seconds[kRepeats / 2];
 }
-
-}  // namespace
 
 std::int64_t parse_bytes(const std::string& text) {
   std::size_t used = 0;
@@ -81,7 +81,7 @@ nlohmann::json measure_allreduce(Communicator& communicator, at::Device device, 
   const double ranks = communicator.size();
   for (std::int64_t size = 1024;; size = std::min(size * 4, bytes)) {
     size = std::min(size, bytes);
-    const double seconds = time_one(communicator, device, std::max<std::int64_t>(1, size / 4));
+    const double seconds = time_all_reduce(communicator, device, size);
     const double bus = ranks > 1 ? 2 * (ranks - 1) / ranks * static_cast<double>(size) / seconds : 0.0;
     sizes.push_back({{"bytes", size},
                      {"latency_us", 1e6 * seconds},

@@ -6,6 +6,7 @@
 #include "base/torch_headers.h"
 #include "dist/device.h"
 #include "dist/doctor.h"
+#include "dist/host_checks.h"
 #include "dist/launch.h"
 #if RELMPI_CUDA
 #include <cuda_runtime_api.h>
@@ -13,7 +14,6 @@
 #endif
 
 namespace relmpi {
-namespace {
 
 nlohmann::json versions() {
   char mpi[MPI_MAX_LIBRARY_VERSION_STRING];
@@ -34,12 +34,12 @@ nlohmann::json versions() {
   return out;
 }
 
-}  // namespace
-
 nlohmann::json describe_environment(Communicator& communicator, at::Device device) {
+  const auto findings = gather_findings(communicator, device, at::get_num_threads());
   const nlohmann::json mine{
       {"rank", communicator.rank()}, {"node_rank", communicator.node_rank()}, {"host", host_name()},
-      {"device", device.str()},      {"threads", at::get_num_threads()},      {"pid", ::getpid()}};
+      {"device", device.str()},      {"threads", at::get_num_threads()},      {"pid", ::getpid()},
+      {"cores", allowed_cores()}};
   const auto all = communicator.gather_bytes(mine.dump());
   if (communicator.rank() != 0) return nullptr;
   nlohmann::json ranks = nlohmann::json::array();
@@ -50,7 +50,8 @@ nlohmann::json describe_environment(Communicator& communicator, at::Device devic
           {"backend", device.is_cuda() && communicator.size() > 1 ? "nccl" : communicator.backend()},
           {"size", communicator.size()},
           {"ranks", ranks},
-          {"devices", describe_devices()}};
+          {"devices", describe_devices()},
+          {"findings", findings}};
 }
 
 }  // namespace relmpi

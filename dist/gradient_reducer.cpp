@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <exception>
 #include <mutex>
 #include <optional>
@@ -86,9 +87,23 @@ struct GradientReducer::State {
 
   void wait_cuda() {
 #if RELMPI_CUDA
-    at::cuda::CUDAEvent done;
+    const auto stream = c10::cuda::getCurrentCUDAStream(flat_grad.device().index());
+    at::cuda::CUDAEvent done, before(cudaEventDefault), after(cudaEventDefault);
+    before.record(stream);
     done.record(*side_stream);
-    done.block(c10::cuda::getCurrentCUDAStream(flat_grad.device().index()));
+    done.block(stream);
+    after.record(stream);
+    waits.emplace_back(std::move(before), std::move(after));
+#endif
+  }
+
+  // Adds the waits of the steps that the device has done; does not wait for it.
+  void collect_waits() {
+#if RELMPI_CUDA
+    while (!waits.empty() && waits.front().second.query()) {
+      waited += waits.front().first.elapsed_time(waits.front().second) / 1000;
+      waits.pop_front();
+    }
 #endif
   }
 
@@ -131,6 +146,7 @@ struct GradientReducer::State {
   std::int64_t bytes = 0;
 #if RELMPI_CUDA
   std::optional<c10::cuda::CUDAStream> side_stream;
+  std::deque<std::pair<at::cuda::CUDAEvent, at::cuda::CUDAEvent>> waits;  // before and after, of recent steps
 #endif
 };
 
@@ -211,7 +227,10 @@ void GradientReducer::finish() {
   if (state.failure) std::rethrow_exception(state.failure);
 }
 
-double GradientReducer::seconds_waited() const { return state_->waited; }
+double GradientReducer::seconds_waited() const {
+  state_->collect_waits();
+  return state_->waited;
+}
 std::int64_t GradientReducer::bytes_reduced() const { return state_->bytes; }
 
 }  // namespace relmpi

@@ -32,7 +32,7 @@ class GradientReducer {
   // Also right where nothing was armed: then everything is sent here.
   void finish();
 
-  double seconds_waited() const;       // in finish(), all steps
+  double seconds_waited() const;       // for the sums of other ranks, in all steps (GPU: those it has done)
   std::int64_t bytes_reduced() const;  // sent by this rank, all steps
 
  private:

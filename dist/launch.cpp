@@ -19,6 +19,11 @@ Launch detect_launch() {
     launch.launched = true;
     launch.launcher = "srun";
   }
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"})
+    if (const char* rank = std::getenv(name); rank && launch.launched) {
+      launch.rank = std::atoi(rank);
+      break;
+    }
   return launch;
 }
 

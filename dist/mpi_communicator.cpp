@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/torch_headers.h"
+#include "dist/roll_call.h"
 
 namespace relmpi {
 namespace {
@@ -58,6 +59,7 @@ class MpiCommunicator : public Communicator {
     // Gradients and everything else never share a communicator: their calls come from different threads.
     call(MPI_Comm_dup(MPI_COMM_WORLD, &tensors_), "MPI_Comm_dup");
     call(MPI_Comm_dup(MPI_COMM_WORLD, &host_), "MPI_Comm_dup");
+    roll_call_ = std::make_unique<RollCall>(rank_, size_);
   }
 
   ~MpiCommunicator() override {
@@ -65,6 +67,7 @@ class MpiCommunicator : public Communicator {
     MPI_Op_free(&sum_bfloat16_);
     MPI_Comm_free(&tensors_);
     MPI_Comm_free(&host_);
+    roll_call_.reset();
     MPI_Finalize();
   }
 
@@ -74,22 +77,24 @@ class MpiCommunicator : public Communicator {
   int node_size() const override { return node_size_; }
   const char* backend() const override { return "mpi"; }
   void hurry(bool now) override { hurry_ = now; }
+  void at_step(std::int64_t step) override { roll_call_->at_step(step); }
 
   void all_reduce(void* data, std::int64_t count, ReduceType type, void*) override {
-    reduce(data, count, type, tensors_);
+    reduce("all_reduce", data, count, type, tensors_);
   }
 
   void all_reduce_host(void* data, std::int64_t count, ReduceType type) override {
-    reduce(data, count, type, host_);
+    reduce("all_reduce_host", data, count, type, host_);
   }
 
   std::string broadcast_bytes(std::string bytes) override {
     std::int64_t size = static_cast<std::int64_t>(bytes.size());
-    wait("MPI_Ibcast", host_, [&](MPI_Request* r) { return MPI_Ibcast(&size, 1, MPI_INT64_T, 0, host_, r); });
+    wait("broadcast (MPI_Ibcast)", host_,
+         [&](MPI_Request* r) { return MPI_Ibcast(&size, 1, MPI_INT64_T, 0, host_, r); });
     bytes.resize(static_cast<std::size_t>(size));
     for (std::int64_t at = 0; at < size; at += kMaxElements) {
       const int part = static_cast<int>(std::min(kMaxElements, size - at));
-      wait("MPI_Ibcast", host_,
+      wait("broadcast (MPI_Ibcast)", host_,
            [&](MPI_Request* r) { return MPI_Ibcast(bytes.data() + at, part, MPI_BYTE, 0, host_, r); });
     }
     return bytes;
@@ -100,7 +105,7 @@ class MpiCommunicator : public Communicator {
       throw RuntimeError("rank {} cannot send {} bytes in one gather", rank_, bytes.size());
     int size = static_cast<int>(bytes.size());
     std::vector<int> sizes(static_cast<std::size_t>(size_));
-    wait("MPI_Igather", host_, [&](MPI_Request* r) {
+    wait("gather (MPI_Igather)", host_, [&](MPI_Request* r) {
       return MPI_Igather(&size, 1, MPI_INT, sizes.data(), 1, MPI_INT, 0, host_, r);
     });
     std::vector<std::string> all;
@@ -113,11 +118,11 @@ class MpiCommunicator : public Communicator {
       if (rank_ == 0) {
         std::string& part = all[static_cast<std::size_t>(from)];
         part.resize(static_cast<std::size_t>(sizes[static_cast<std::size_t>(from)]));
-        wait("MPI_Irecv", host_, [&](MPI_Request* r) {
+        wait("gather (MPI_Irecv)", host_, [&](MPI_Request* r) {
           return MPI_Irecv(part.data(), static_cast<int>(part.size()), MPI_BYTE, from, 0, host_, r);
         });
       } else if (rank_ == from) {
-        wait("MPI_Isend", host_,
+        wait("gather (MPI_Isend)", host_,
              [&](MPI_Request* r) { return MPI_Isend(bytes.data(), size, MPI_BYTE, 0, 0, host_, r); });
       }
     }
@@ -125,7 +130,7 @@ class MpiCommunicator : public Communicator {
   }
 
   void barrier() override {
-    wait("MPI_Ibarrier", host_, [&](MPI_Request* r) { return MPI_Ibarrier(host_, r); });
+    wait("barrier (MPI_Ibarrier)", host_, [&](MPI_Request* r) { return MPI_Ibarrier(host_, r); });
   }
 
   void abort(int code) override {
@@ -148,11 +153,15 @@ class MpiCommunicator : public Communicator {
   void wait(const char* name, MPI_Comm comm, const Start& start) const {
     MPI_Request request = MPI_REQUEST_NULL;
     call(start(&request), name);
+    bool told = false;  // the roll call where this thread waits
     const auto begin = std::chrono::steady_clock::now();
     for (int polls = 1;; ++polls) {
       int done = 0;
       call(MPI_Test(&request, &done, MPI_STATUS_IGNORE), name);
-      if (done) return;
+      if (done) {
+        if (told) roll_call_->wait_in("");
+        return;
+      }
       // Every poll moves a few pieces of a message along, so polling must go on; yet this rank's own
       // arithmetic and, with more ranks than cores, its peers need the core. A peer that is long in coming is
       // waited for asleep.
@@ -162,23 +171,26 @@ class MpiCommunicator : public Communicator {
         std::this_thread::yield();
       if (polls % 256 != 0) continue;
       const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+      if (seconds < kImpatience) continue;
+      if (!told) roll_call_->wait_in(name);
+      told = true;
+      roll_call_->answer();
       if (seconds > timeout_)
-        throw RuntimeError(
-            "rank {}: {} did not finish in {} s: another rank has stopped or does something else. Look at "
-            "the other ranks' last lines; --collective-timeout sets the limit",
-            rank_, name, timeout_);
-      if (seconds > kImpatience) std::this_thread::sleep_for(std::chrono::microseconds(200));
+        throw RuntimeError("rank {}{}: {} did not finish in {} s. {}. --collective-timeout sets the limit",
+                           rank_, roll_call_->at(), name, timeout_, roll_call_->call());
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
   }
 
-  void reduce(void* data, std::int64_t count, ReduceType type, MPI_Comm comm) const {
+  void reduce(const char* what, void* data, std::int64_t count, ReduceType type, MPI_Comm comm) const {
     const auto [mpi_type, op] = operation(type);
     for (std::int64_t at = 0; at < count; at += kMaxElements) {
       const int part = static_cast<int>(std::min(kMaxElements, count - at));
       char* begin = static_cast<char*>(data) + at * size_of(type);
-      wait("MPI_Iallreduce", comm, [&, t = mpi_type, o = op](MPI_Request* r) {
-        return MPI_Iallreduce(MPI_IN_PLACE, begin, part, t, o, comm, r);
-      });
+      wait(fmt::format("{} of {} elements (MPI_Iallreduce)", what, part).c_str(), comm,
+           [&, t = mpi_type, o = op](MPI_Request* r) {
+             return MPI_Iallreduce(MPI_IN_PLACE, begin, part, t, o, comm, r);
+           });
     }
   }
 
@@ -202,6 +214,7 @@ class MpiCommunicator : public Communicator {
   std::atomic<bool> hurry_ = true;
   int rank_ = 0, size_ = 1, node_rank_ = 0, node_size_ = 1;
   MPI_Comm tensors_ = MPI_COMM_NULL, host_ = MPI_COMM_NULL;
+  std::unique_ptr<RollCall> roll_call_;
   MPI_Op sum_half_ = MPI_OP_NULL, sum_bfloat16_ = MPI_OP_NULL;
 };
 

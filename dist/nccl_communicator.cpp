@@ -1,12 +1,17 @@
+#include <ATen/cuda/CUDAEvent.h>
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <nccl.h>
 
+#include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstring>
+#include <deque>
+#include <mutex>
 #include <thread>
 
-#include "base/error.h"
+#include "base/torch_headers.h"
 #include "dist/communicator.h"
 
 namespace relmpi {
@@ -31,9 +36,16 @@ class NcclCommunicator : public Communicator {
     config.blocking = 0;  // so that a peer that never comes is noticed
     settle(ncclCommInitRankConfig(&comm_, host_->size(), id, host_->rank(), &config),
            "ncclCommInitRankConfig");
+    watchdog_ = std::thread([this] { watch(); });
   }
 
   ~NcclCommunicator() override {
+    {
+      const std::lock_guard lock(mutex_);
+      ending_ = true;
+    }
+    changed_.notify_all();
+    watchdog_.join();
     if (comm_) ncclCommAbort(comm_);
   }
 
@@ -42,12 +54,20 @@ class NcclCommunicator : public Communicator {
   int node_rank() const override { return host_->node_rank(); }
   int node_size() const override { return host_->node_size(); }
   const char* backend() const override { return "nccl"; }
+  void at_step(std::int64_t step) override {
+    step_ = step;
+    host_->at_step(step);
+  }
 
   void all_reduce(void* data, std::int64_t count, ReduceType type, void* stream) override {
     const c10::cuda::CUDAGuard guard(device_);
     settle(ncclAllReduce(data, data, static_cast<std::size_t>(count), nccl_type(type), ncclSum, comm_,
                          static_cast<cudaStream_t>(stream)),
            "ncclAllReduce");
+    Queued queued{.elements = count, .step = step_, .since = Clock::now()};
+    queued.done.record(c10::cuda::getStreamFromExternal(static_cast<cudaStream_t>(stream), device_));
+    const std::lock_guard lock(mutex_);
+    queued_.push_back(std::move(queued));
   }
 
   void all_reduce_host(void* data, std::int64_t count, ReduceType type) override {
@@ -97,6 +117,47 @@ class NcclCommunicator : public Communicator {
     }
   }
 
+  // An all-reduce hangs on the device, where no call of the host notices it: this thread does, and ends the
+  // job.
+  void watch() {
+    const c10::cuda::CUDAGuard guard(device_);
+    std::unique_lock lock(mutex_);
+    while (!changed_.wait_for(lock, kWatchEvery, [&] { return ending_; })) {
+      while (!queued_.empty() && queued_.front().done.query()) queued_.pop_front();
+      ncclResult_t state = ncclSuccess;
+      ncclCommGetAsyncError(comm_, &state);
+      if (state != ncclSuccess && state != ncclInProgress)
+        end("NCCL failed: {} ({})", ncclGetErrorString(state), ncclGetLastError(comm_));
+      if (queued_.empty()) continue;
+      const Queued& oldest = queued_.front();
+      if (std::chrono::duration<double>(Clock::now() - oldest.since).count() > timeout_)
+        end("all_reduce of {} elements (ncclAllReduce) of step {} did not finish in {} s: another rank has "
+            "stopped, "
+            "hangs or computes on; look at the other ranks' last lines. --collective-timeout sets the limit",
+            oldest.elements, oldest.step, timeout_);
+    }
+  }
+
+  template <typename... Args>
+  void end(fmt::format_string<Args...> format, Args&&... args) const {
+    spdlog::error("rank {}: {}", host_->rank(), fmt::format(format, std::forward<Args>(args)...));
+    host_->abort(static_cast<int>(Exit::kFailed));
+  }
+
+  using Clock = std::chrono::steady_clock;
+  static constexpr auto kWatchEvery = std::chrono::milliseconds(500);
+  struct Queued {
+    std::int64_t elements = 0, step = 0;
+    Clock::time_point since;
+    at::cuda::CUDAEvent done;
+  };
+
+  std::atomic<std::int64_t> step_ = 0;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Queued> queued_;  // all-reduces that the device may not have done
+  bool ending_ = false;
+  std::thread watchdog_;
   std::unique_ptr<Communicator> host_;
   c10::DeviceIndex device_;
   double timeout_;

@@ -2,8 +2,10 @@
 
 namespace relmpi {
 
-// From now on SIGUSR1, SIGTERM and SIGINT set a flag; a second SIGINT or SIGTERM ends the process at once.
-void watch_signals();
+// From now on the first SIGUSR1, SIGTERM or SIGINT sets a flag, and another one ends the process at once (but
+// for one that follows within a second: schedulers and launchers pass the same request on twice). `announce`:
+// say so on stderr.
+void watch_signals(bool announce);
 
 // The signal that asked this process to stop, or 0.
 int stop_signal();

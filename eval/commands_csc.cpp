@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "base/torch_headers.h"
 #include "base/utf8.h"
+#include "dist/agreement.h"
 #include "eval/evaluate.h"
 #include "eval/session.h"
 
@@ -52,6 +53,7 @@ nlohmann::ordered_json document_of(const Evaluation& result) {
 int run_csc(const CscOptions& options, std::unique_ptr<Communicator>& communicator) {
   const Session session(options.session, communicator);
   const Dataset dataset(options.data, *session.model.vocabulary);
+  demand_agreement(*communicator, {{"--data", dataset.fingerprint()}});
   const Corrector corrector(*session.predictor);
   const Evaluation result =
       evaluate(corrector, dataset, session.model.config.thresholds, *communicator, options.evaluate);

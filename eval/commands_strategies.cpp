@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "base/torch_headers.h"
+#include "dist/agreement.h"
 #include "eval/comparison.h"
 #include "eval/session.h"
 #include "eval/strategies.h"
@@ -26,6 +27,8 @@ int run(const Options& options, std::unique_ptr<Communicator>& communicator) {
                      options.session.model, to_string(session.model.config.ablation));
   const Dataset calibration(options.calibration, *session.model.vocabulary);
   const Dataset dataset(options.data, *session.model.vocabulary);
+  demand_agreement(*communicator,
+                   {{"--data", dataset.fingerprint()}, {"--calibration", calibration.fingerprint()}});
   const Corrector corrector(*session.predictor);
   const auto document = compare_strategies(corrector, calibration, dataset, session.model.config.thresholds,
                                            *communicator, options.strategies);

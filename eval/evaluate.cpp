@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/progress.h"
+#include "dist/signals.h"
 #include "eval/sentence_groups.h"
 #include "eval/tune.h"
 
@@ -89,6 +90,7 @@ LocalResult run_batches(const Corrector& corrector, const SentencePairs& pairs,
                     options.progress && communicator.rank() == 0);
   for (std::size_t b = static_cast<std::size_t>(communicator.rank()); b < batches.size();
        b += static_cast<std::size_t>(communicator.size())) {
+    if (options.stoppable && stop_signal() != 0) break;
     std::vector<SentenceIds> source, target;
     for (const std::int64_t i : batches[b]) {
       source.push_back(pairs.source[static_cast<std::size_t>(i)]);
@@ -116,6 +118,12 @@ double reduced_loss(LocalResult& local, Communicator& communicator) {
     if (counts[term] > 0)
       loss += weights[term] * local.sums.const_data_ptr<double>()[term] / static_cast<double>(counts[term]);
   return loss;
+}
+
+bool asked_to_stop(Communicator& communicator) {
+  std::int64_t asked = stop_signal() != 0;
+  communicator.all_reduce_host(&asked, 1, ReduceType::kInt64);
+  return asked > 0;
 }
 
 std::u32string apply(const std::u32string& text, const std::vector<Change>& changes,
@@ -147,6 +155,10 @@ Evaluation evaluate(const Corrector& corrector, const Dataset& dataset, const De
   LocalResult local = run_batches(corrector, pairs, thresholds, communicator, options);
   Evaluation out;
   out.thresholds = thresholds;
+  if (options.stoppable && asked_to_stop(communicator)) {
+    out.interrupted = true;
+    return out;
+  }
   for (const SentenceIds& ids : pairs.source) out.too_long += !corrector.fits(ids);
   if (options.losses) out.loss = reduced_loss(local, communicator);
   const auto packed = communicator.gather_bytes(local.packer.bytes);

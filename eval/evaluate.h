@@ -19,6 +19,7 @@ struct EvaluateOptions {
   bool tune = false;        // choose thresholds that make F1 highest on these sentences, before scoring them
   bool progress = false;
   std::int64_t limit = 0;  // only the first sentences; 0 = all
+  bool stoppable = false;  // give up where a signal asks any rank to stop (dist/signals.h)
 
   void validate() const;  // throws InputError
 };
@@ -36,6 +37,7 @@ struct Evaluation {
   double seconds = 0;
   std::int64_t too_long = 0;  // sentences that do not fit the model and stay as they are
   std::vector<CorrectionRow> rows;
+  bool interrupted = false;  // on every rank; the rest holds nothing then
 };
 
 // Corrects every sentence of a data set. Sentences are put into batches once, by length, and whole batches

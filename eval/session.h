@@ -15,6 +15,7 @@ struct SessionOptions {
   double detect, gate, margin;  // NaN: as the model folder says
   int threads = 0;
   double timeout = 600;
+  const CLI::App* command = nullptr;  // whose options these are
 
   SessionOptions();
   void add_to(CLI::App& command);

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "model/linear.h"
 #include "model/vocabulary_head.h"
 
 namespace relmpi {
@@ -15,7 +16,7 @@ bool uses_candidates(const ModelConfig& c, Gating gating) {
 at::Tensor rows_of_p(const Weights& w, const Heads& heads, const at::Tensor& t, std::int64_t begin,
                      std::int64_t rows, bool with_candidates, at::Tensor* logits) {
   const at::Tensor z =
-      at::matmul(t.narrow(0, begin, rows), w.word_compute.t()).to(at::kFloat).add_(w.vocabulary_bias);
+      product_transposed(t.narrow(0, begin, rows), w.word_compute).to(at::kFloat).add_(w.vocabulary_bias);
   if (logits) *logits = z;
   at::Tensor p = at::softmax(z, 1);
   if (!with_candidates) return p;

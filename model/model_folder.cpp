@@ -105,8 +105,8 @@ Model load_model(const std::filesystem::path& folder, at::Device device, bool al
   return model;
 }
 
-void save_model(const std::filesystem::path& folder, const Model& model) {
-  auto tensors = model.parameters->named_views(model.parameters->flat());
+void save_model(const std::filesystem::path& folder, const Model& model, const at::Tensor& weights) {
+  auto tensors = model.parameters->named_views(weights.defined() ? weights : model.parameters->flat());
   if (model.candidates.width > 0) tensors.emplace_back(kCandidates, as_tensor(model.candidates));
   write_safetensors(folder / "model.safetensors", tensors);
   write_file_atomic(folder / "vocab.txt", model.vocabulary->bytes());

@@ -32,7 +32,8 @@ struct Model {
 Model load_model(const std::filesystem::path& folder, at::Device device, bool allow_plain_bert = false,
                  std::uint64_t seed = 0, const std::function<void(ModelConfig&)>& adjust = {});
 
-// Writes the three files, each atomically. The folder must exist.
-void save_model(const std::filesystem::path& folder, const Model& model);
+// Writes the three files, each atomically. The folder must exist. `weights`: a copy of the parameters' flat
+// tensor to write in its place.
+void save_model(const std::filesystem::path& folder, const Model& model, const at::Tensor& weights = {});
 
 }  // namespace relmpi

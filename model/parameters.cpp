@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/hash.h"
 
 namespace relmpi {
 namespace {
@@ -178,6 +179,11 @@ std::vector<std::string> Parameters::load(const std::map<std::string, at::Tensor
   std::vector<std::string> unused;
   for (const auto& [name, tensor] : rest) unused.push_back(name);
   return unused;
+}
+
+std::string Parameters::hash() const {
+  const at::Tensor host = flat_.detach().to(at::kCPU);
+  return xxh3_128({static_cast<const char*>(host.const_data_ptr()), host.nbytes()});
 }
 
 }  // namespace relmpi

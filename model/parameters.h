@@ -50,6 +50,9 @@ class Parameters {
   // The leaf `name` in `dtype`: itself, or its part of the copy.
   at::Tensor values(const std::string& name, at::ScalarType dtype) const;
 
+  // XXH3-128 of all values: equal on ranks that hold the same replica. Waits for the device.
+  std::string hash() const;
+
   // (file name, view) of every tensor, for files and checksums; `of` is flat() or another tensor of that
   // layout.
   std::vector<std::pair<std::string, at::Tensor>> named_views(const at::Tensor& of) const;

@@ -1,5 +1,6 @@
 #include "model/vocabulary_head.h"
 
+#include "model/linear.h"
 #include "model/softmax_rows.h"
 #include "model/word_table.h"
 
@@ -15,7 +16,7 @@ using torch::autograd::variable_list;
 
 // (rows, V) in the compute dtype, without the bias.
 at::Tensor logits_of(const at::Tensor& t, const at::Tensor& word_compute) {
-  return at::matmul(t, word_compute.t());
+  return product_transposed(t, word_compute);
 }
 
 void log_softmax(const at::Tensor& logits, const at::Tensor& bias, const at::Tensor& labels,
@@ -73,7 +74,7 @@ class LogProbability : public torch::autograd::Function<LogProbability> {
       const at::Tensor d =
           softmax_gradient(logits, bias, labels.narrow(0, begin, rows), normaliser.narrow(0, begin, rows),
                            grads[0].narrow(0, begin, rows), grad_bias);
-      grad_t.narrow(0, begin, rows).copy_(at::matmul(d, word_compute));
+      grad_t.narrow(0, begin, rows).copy_(product_transposed(d, word_compute.t()));
       if (d.scalar_type() == at::kFloat)
         grad_word.addmm_(d.t(), part);
       else

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "base/torch_headers.h"
+#include "model/linear.h"
 
 namespace relmpi {
 namespace {
@@ -111,7 +112,7 @@ at::Tensor prompt_vectors(const Parameters& parameters, const ModelConfig& confi
 }
 
 at::Tensor apply(const LinearWeights& linear, const at::Tensor& x) {
-  return at::linear(x, linear.weight, linear.bias);
+  return relmpi::linear(x, linear.weight, linear.bias);
 }
 
 at::Tensor apply(const NormWeights& norm, const at::Tensor& x, double eps) {

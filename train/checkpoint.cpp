@@ -43,7 +43,7 @@ std::string damage(const fs::path& folder) {
       const auto listed = mark.files.find(name);
       if (listed == mark.files.end()) return fmt::format("COMPLETE does not list {}: it is damaged", name);
       if (xxh3_128_of_file(folder / name) != listed->second)
-        return fmt::format("{} is damaged (it has not the hash that COMPLETE says)", name);
+        return fmt::format("{} is damaged (its hash differs from that in COMPLETE)", name);
     }
   } catch (const std::exception& error) {
     return error.what();
@@ -67,28 +67,48 @@ void copy_in(const at::Tensor& to, const std::map<std::string, at::Tensor>& tens
 
 }  // namespace
 
-void write_checkpoint(const fs::path& checkpoints, const Model& model, const Optimizer& optimizer,
-                      const TrainState& state) {
-  const std::string name = folder_name(state.step);
+void take_snapshot(Snapshot& snapshot, const Model& model, const Optimizer& optimizer,
+                   const TrainState& state) {
+  const at::NoGradGuard no_grad;
+  const bool on_gpu = model.parameters->device().is_cuda();
+  const auto copy = [&](at::Tensor& to, const at::Tensor& from) {
+    if (!to.defined())
+      to = at::empty(from.sizes(), at::TensorOptions(from.scalar_type()).pinned_memory(on_gpu));
+    to.copy_(from.detach());
+  };
+  snapshot.model = model;
+  copy(snapshot.weights, model.parameters->flat());
+  copy(snapshot.exp_avg, optimizer.first_moment());
+  copy(snapshot.exp_avg_sq, optimizer.second_moment());
+  snapshot.scalars.clear();
+  for (const auto& [name, scalar] : optimizer.scalars())
+    snapshot.scalars.emplace_back(name, scalar.to(at::kCPU, /*non_blocking=*/false, /*copy=*/true));
+  snapshot.state = state;
+}
+
+void write_checkpoint(const fs::path& checkpoints, const Snapshot& snapshot) {
+  const std::string name = folder_name(snapshot.state.step);
   const fs::path temporary = checkpoints / (".writing-" + name);
   fs::remove_all(temporary);
-  create_folder(temporary);
+  std::error_code error;
+  if (!fs::create_directory(temporary, error))
+    throw RuntimeError(
+        "cannot create {}: {}{}", temporary.string(), error.message(),
+        fs::exists(checkpoints) ? "" : ". The folder has vanished: was it moved, deleted or unmounted?");
   try {
-    save_model(temporary, model);
-    std::vector<std::pair<std::string, at::Tensor>> tensors = optimizer.scalars();
-    for (auto& [tensor, view] : model.parameters->named_views(optimizer.first_moment()))
+    const Parameters& layout = *snapshot.model.parameters;
+    save_model(temporary, snapshot.model, snapshot.weights);
+    auto tensors = snapshot.scalars;
+    for (auto& [tensor, view] : layout.named_views(snapshot.exp_avg))
       tensors.emplace_back("exp_avg." + tensor, view);
-    for (auto& [tensor, view] : model.parameters->named_views(optimizer.second_moment()))
+    for (auto& [tensor, view] : layout.named_views(snapshot.exp_avg_sq))
       tensors.emplace_back("exp_avg_sq." + tensor, view);
     write_safetensors(temporary / "optimizer.safetensors", tensors);
-    write_file_atomic(temporary / "state.json", to_json(state).dump(2) + "\n");
-    CompleteMark mark{.step = state.step};
+    write_file_atomic(temporary / "state.json", to_json(snapshot.state).dump(2) + "\n");
+    CompleteMark mark{.step = snapshot.state.step};
     for (const char* file : kFiles) mark.files[file] = xxh3_128_of_file(temporary / file);
     write_file_atomic(temporary / "COMPLETE", complete_text(mark));
-    const fs::path folder = checkpoints / name;
-    if (fs::exists(folder)) remove_checkpoint(folder);
-    fs::rename(temporary, folder);
-    fsync_path(checkpoints);
+    replace_folder(temporary, checkpoints / name);
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(temporary, ignored);
@@ -141,15 +161,17 @@ void prune_checkpoints(const fs::path& checkpoints, const TrainState& state, std
     if (std::find(keep.begin(), keep.end(), folder) == keep.end()) remove_checkpoint(folder);
 }
 
-void write_model_folder(const fs::path& folder, const Model& model) {
-  const fs::path fresh = folder.string() + ".writing", old = folder.string() + ".old";
+void remove_unfinished(const fs::path& checkpoints) {
+  for (const auto& entry : fs::directory_iterator(checkpoints))
+    if (entry.path().filename().string().starts_with(".writing-")) fs::remove_all(entry.path());
+}
+
+void write_model_folder(const fs::path& folder, const Snapshot& snapshot) {
+  const fs::path fresh = folder.string() + ".writing";
   fs::remove_all(fresh);
-  fs::remove_all(old);
   create_folder(fresh);
-  save_model(fresh, model);
-  if (fs::exists(folder)) fs::rename(folder, old);
-  fs::rename(fresh, folder);
-  fs::remove_all(old);
+  save_model(fresh, snapshot.model, snapshot.weights);
+  replace_folder(fresh, folder);
 }
 
 }  // namespace relmpi

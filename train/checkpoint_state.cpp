@@ -59,7 +59,9 @@ json to_json(const TrainState& s) {
           {"best_step", s.best_step},
           {"evaluations_without_best", s.evaluations_without_best},
           {"identity", s.identity},
-          {"metrics", s.metrics}};
+          {"metrics", s.metrics},
+          {"evaluation_pending", s.evaluation_pending},
+          {"changes", s.changes}};
 }
 
 TrainState parse_state(const std::string& text, const std::string& file) {
@@ -76,6 +78,11 @@ TrainState parse_state(const std::string& text, const std::string& file) {
   s.metrics = fields.object("metrics");
   for (const json& metric : s.metrics)
     if (!metric.is_number()) fields.wrong("metrics", s.metrics);
+  if (!fields.field("evaluation_pending").is_boolean())
+    fields.wrong("evaluation_pending", fields.field("evaluation_pending"));
+  s.evaluation_pending = fields.field("evaluation_pending");
+  s.changes = fields.field("changes");
+  if (!s.changes.is_array()) fields.wrong("changes", s.changes);
   return s;
 }
 

@@ -15,8 +15,10 @@ struct TrainState {
   double best_metric = -1;
   std::int64_t best_step = 0;
   std::int64_t evaluations_without_best = 0;
-  nlohmann::json identity;  // what must be the same to go on: data, vocabulary, shape, recipe
-  nlohmann::json metrics;   // metric by step of the checkpoints that were evaluated, {"100": 0.51}
+  nlohmann::json identity;          // what must be the same to go on: data, vocabulary, shape, recipe
+  nlohmann::json metrics;           // metric by step of the checkpoints that were evaluated, {"100": 0.51}
+  bool evaluation_pending = false;  // this step's evaluation was cut short by a request to stop
+  nlohmann::json changes = nlohmann::json::array();  // --allow-change: {"step","name","before","after"}
 };
 
 // state.json.

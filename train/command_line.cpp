@@ -51,6 +51,12 @@ void add_data_options(CLI::App& app, TrainOptions& o) {
                  "the run's folder; the same command again goes on from its newest checkpoint")
       ->group("Data");
   app.add_flag("--fresh", o.fresh, "start anew; demands an empty --out")->group("Data");
+  app.add_option("--allow-change", o.allow_change,
+                 "names that may differ from the run in --out that goes on, such as steps,lr: the error that "
+                 "refuses to go "
+                 "on lists them")
+      ->delimiter(',')
+      ->group("Data");
   app.add_option("--prefetch", o.prefetch, "steps the reader thread keeps ready")
       ->group("Data")
       ->capture_default_str();
@@ -153,6 +159,8 @@ void add_run_options(CLI::App& app, TrainOptions& o) {
   number("--evaluate-limit", o.evaluate_limit, "validation sentences; 0 = all");
   number("--checkpoint-every", o.checkpoint_every,
          "steps between checkpoints, besides those at evaluations; 0 = none");
+  number("--keep-last", o.keep_last, "newest checkpoints that are kept");
+  number("--keep-best", o.keep_best, "checkpoints with the highest metric that are kept besides");
   number("--log-every", o.log_every, "steps between lines of metrics.jsonl");
   number("--metric", o.metric, "what the best model is chosen by: f1, f2, precision or recall");
   number("--patience", o.patience, "evaluations without a better one before training ends; 0 = never");

@@ -5,7 +5,6 @@
 
 #include <cstdlib>
 
-#include "base/hash.h"
 #include "base/torch_headers.h"
 
 namespace relmpi {
@@ -46,9 +45,7 @@ void check_gradients(const Parameters& parameters, std::int64_t step) {
 
 void check_replicas(const Parameters& parameters, Communicator& communicator, std::int64_t step) {
   if (communicator.size() == 1) return;
-  const at::Tensor host = parameters.flat().detach().to(at::kCPU);
-  const auto hashes =
-      communicator.gather_bytes(xxh3_128({static_cast<const char*>(host.data_ptr()), host.nbytes()}));
+  const auto hashes = communicator.gather_bytes(parameters.hash());
   std::string problem;
   for (std::size_t rank = 1; rank < hashes.size(); ++rank)
     if (hashes[rank] != hashes[0]) problem += fmt::format(" {}", rank);

@@ -1,13 +1,16 @@
 // relmpi-train: trains a DGCA-ReLM corrector on one process or, under mpirun or srun, on many.
 
 #include <memory>
+#include <set>
 
 #include "base/allocator.h"
 #include "base/error.h"
 #include "base/tool.h"
 #include "base/torch_headers.h"
+#include "dist/agreement.h"
 #include "dist/device.h"
 #include "dist/doctor.h"
+#include "dist/launch.h"
 #include "dist/signals.h"
 #include "model/attention.h"
 #include "train/command_line.h"
@@ -16,6 +19,10 @@
 
 namespace relmpi {
 namespace {
+
+// Options that ranks may be given differently. Paths: what they hold is compared later.
+const std::set<std::string> kMayDiffer{"device", "threads", "data",      "validation",
+                                       "model",  "vocab",   "confusion", "config"};
 
 std::string attention_of(const Model& model, at::ScalarType dtype) {
   const ModelConfig& c = model.config;
@@ -31,10 +38,14 @@ int train(const CLI::App& app, const TrainOptions& options, std::unique_ptr<Comm
   const CommunicatorOptions limits{.timeout_seconds = options.collective_timeout};
   communicator = make_communicator(limits);
   start_log(communicator->rank(), communicator->size());
-  watch_signals();
+  nlohmann::json alike = program_facts();
+  alike.update(option_facts(app.config_to_str(true, false), kMayDiffer));
+  demand_agreement(*communicator, alike);
   const at::Device device = choose_device(*communicator, options.device);
   const int threads = set_threads(*communicator, options.threads);
   nlohmann::json environment = describe_environment(*communicator, device);
+  if (!environment.is_null())
+    for (const std::string finding : environment["findings"]) spdlog::warn("{}", finding);
   communicator = communicator_for(std::move(communicator), device, limits);
   const bool first = communicator->rank() == 0;
 
@@ -66,6 +77,8 @@ int train(const CLI::App& app, const TrainOptions& options, std::unique_ptr<Comm
 }  // namespace relmpi
 
 int main(int argc, char** argv) {
+  // From the first moment: a request that comes while ranks start is answered after the first step.
+  relmpi::watch_signals(/*announce=*/relmpi::detect_launch().rank == 0);
   relmpi::keep_freed_memory();
   CLI::App app(
       "Trains a DGCA-ReLM Chinese spelling corrector.\n"
@@ -73,7 +86,8 @@ int main(int argc, char** argv) {
       "--confusion "
       "confusion.json --out runs/a --epochs 3\n"
       "Many:          mpirun -np 4 relmpi-train ... (one process per GPU)\n"
-      "The same command again resumes. SIGUSR1 or SIGTERM: checkpoint, exit code 75.",
+      "The same command again resumes. SIGUSR1, SIGTERM or Ctrl-C: checkpoint, exit code 75; once more ends "
+      "at once.",
       "relmpi-train");
   relmpi::TrainOptions options;
   app.set_config("--config", "", "TOML file with any of these options, such as a run's config.toml");

@@ -49,6 +49,9 @@ void TrainOptions::validate() const {
   demand_number(evaluate_every >= 0, "--evaluate-every", static_cast<double>(evaluate_every), "at least 0");
   demand_number(checkpoint_every >= 0, "--checkpoint-every", static_cast<double>(checkpoint_every),
                 "at least 0");
+  demand_number(keep_last >= 1 && keep_last <= 1000, "--keep-last", static_cast<double>(keep_last),
+                "1 to 1000");
+  demand_number(keep_best <= 1000, "--keep-best", static_cast<double>(keep_best), "at most 1000");
   demand_number(patience >= 0, "--patience", static_cast<double>(patience), "at least 0");
   demand_number(prefetch >= 0 && prefetch <= 1024, "--prefetch", prefetch, "0 to 1024");
   demand_number(threads >= 0, "--threads", threads, "at least 0 (0 = chosen)");

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "model/config.h"
 #include "model/inputs.h"
@@ -21,6 +22,7 @@ struct TrainOptions {
          confusion_mix_frequent = 0.1;
   std::string out;  // the run's folder
   bool fresh = false;
+  std::vector<std::string> allow_change;  // what may differ from the run that goes on
 
   // model, where it starts from nothing or is a plain BERT
   ModelConfig shape;
@@ -49,7 +51,8 @@ struct TrainOptions {
   // evaluation, checkpoints, log
   std::int64_t evaluate_every = 0;  // 0 = at the end
   std::int64_t evaluate_limit = 0;
-  std::int64_t checkpoint_every = 1000;  // besides those at evaluations and at the end; 0 = none
+  std::int64_t checkpoint_every = 1000;      // besides those at evaluations and at the end; 0 = none
+  std::size_t keep_last = 2, keep_best = 3;  // checkpoints
   std::int64_t log_every = 10;
   std::string metric = "f1";
   std::int64_t patience = 0;  // evaluations without a better metric; 0 = never stop early

@@ -23,13 +23,15 @@ void RunFolder::write_records(const std::string& config_toml, const json& enviro
   write_file_atomic(folder_ / "environment.json", environment.dump(2) + "\n");
 }
 
-void RunFolder::open_metrics(std::int64_t step) {
+void RunFolder::open_metrics(std::int64_t step, bool evaluate_again) {
   const fs::path file = folder_ / "metrics.jsonl";
   if (fs::exists(file)) {
     std::string kept;
     for (const std::string& line : read_lines(file)) {
       const json entry = json::parse(line, nullptr, /*allow_exceptions=*/false);
-      if (!entry.is_discarded() && entry.value("step", std::int64_t{0}) <= step) kept += line + "\n";
+      if (entry.is_discarded()) continue;
+      const std::int64_t last = entry.contains("evaluation") && evaluate_again ? step - 1 : step;
+      if (entry.value("step", std::int64_t{0}) <= last) kept += line + "\n";
     }
     write_file_atomic(file, kept);
   }

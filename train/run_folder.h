@@ -22,8 +22,9 @@ class RunFolder {
   std::filesystem::path model() const { return folder_ / "model"; }
 
   void write_records(const std::string& config_toml, const nlohmann::json& environment) const;
-  // Drops the lines of steps after `step` (a resumed run writes them again) and opens the file to append.
-  void open_metrics(std::int64_t step);
+  // Drops the lines that a resumed run writes again, of steps after `step` and, where `evaluate_again`, of
+  // the evaluation at `step`; opens the file to append.
+  void open_metrics(std::int64_t step, bool evaluate_again);
   void append_metrics(const nlohmann::ordered_json& line);
 
  private:

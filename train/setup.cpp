@@ -133,45 +133,4 @@ LoaderOptions loader_options(const TrainOptions& options, const Communicator& co
           .allocate = batch_memory(device)};
 }
 
-nlohmann::json run_identity(const TrainOptions& o, const Setup& setup, std::int64_t total_steps) {
-  nlohmann::json model = to_json(setup.model.config);
-  model["dgca"].erase("thresholds");
-  const auto& table = setup.model.candidates.ids;
-  return {{"data", setup.data->fingerprint()},
-          {"validation", setup.validation ? setup.validation->fingerprint() : ""},
-          {"vocabulary", setup.model.vocabulary->xxh3()},
-          {"candidates",
-           xxh3_128({reinterpret_cast<const char*>(table.data()), table.size() * sizeof(std::int32_t)})},
-          {"model", model},
-          {"seed", o.seed},
-          {"precision", o.precision},
-          {"global-batch", o.global_batch},
-          {"steps", total_steps},
-          {"lr", o.lr},
-          {"beta1", o.beta1},
-          {"beta2", o.beta2},
-          {"adam-epsilon", o.epsilon},
-          {"weight-decay", o.weight_decay},
-          {"clip", o.clip},
-          {"warmup", o.warmup},
-          {"schedule", static_cast<int>(o.schedule)},
-          {"mixture-after", o.mixture_after},
-          {"mft-mode", static_cast<int>(o.mft_mode)},
-          {"mft-rate", o.mft_rate},
-          {"metric", o.metric}};
-}
-
-void demand_same_run(const nlohmann::json& before, const nlohmann::json& now) {
-  std::string differences;
-  for (const auto& [name, value] : now.items())
-    if (!before.contains(name) || before[name] != value)
-      differences += fmt::format("\n  {}: {} before, {} now", name,
-                                 before.contains(name) ? before[name].dump() : "nothing", value.dump());
-  if (!differences.empty())
-    throw InputError(
-        "the run in --out was started with something else, so it cannot go on:{}\nGive the same again, or "
-        "start another run in another folder (--out)",
-        differences);
-}
-
 }  // namespace relmpi

@@ -25,11 +25,4 @@ Setup prepare(const TrainOptions& options, const Communicator& communicator, at:
 LoaderOptions loader_options(const TrainOptions& options, const Communicator& communicator,
                              at::Device device);
 
-// What has to be the same when a run goes on: data, vocabulary, shape and recipe. Not the number of ranks,
-// micro-batches and other matters of speed.
-nlohmann::json run_identity(const TrainOptions& options, const Setup& setup, std::int64_t total_steps);
-
-// Throws InputError with a list of what differs.
-void demand_same_run(const nlohmann::json& before, const nlohmann::json& now);
-
 }  // namespace relmpi

@@ -60,7 +60,8 @@ StepResult TrainStep::run(const StepBatches& batches, std::int64_t number, doubl
     at::Generator generator = at::globalContext().defaultGenerator(model_.parameters->device());
     generator.set_current_seed(Random(options_.seed, "dropout", number, communicator_.rank(), m).next());
     if (m + 1 == inputs.size() && !graphs_) reducer_.arm();  // replays do not say when a gradient is there
-    result.sums += backward(inputs[m], result.counts, leaf);
+    result.micro_sums.push_back(backward(inputs[m], result.counts, leaf));
+    result.sums += result.micro_sums.back();
   }
   reducer_.finish();
   if (prompt.defined()) finish_prompt(prompt, leaf);

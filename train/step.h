@@ -17,7 +17,8 @@ namespace relmpi {
 // What one step leaves behind: loss sums of this rank on the device, counts of the whole global batch on the
 // host.
 struct StepResult {
-  at::Tensor sums;  // (4) fp32
+  at::Tensor sums;                     // (4) fp32
+  std::vector<at::Tensor> micro_sums;  // (4) each, by micro-batch
   LossCounts counts;
   std::int64_t sentences = 0;  // of the global batch
   std::int64_t tokens = 0;     // forward slots without padding, of the global batch

@@ -6,11 +6,17 @@
 #include <cmath>
 
 #include "base/torch_headers.h"
+#include "dist/agreement.h"
+#include "dist/doctor.h"
 #include "dist/signals.h"
 #include "train/debug.h"
+#include "train/identity.h"
+#include "train/scaling_report.h"
 
 namespace relmpi {
 namespace {
+
+constexpr std::int64_t kWarmSteps = 10;  // the first steps are slow
 
 double metric_of(const OutcomeCounts& counts, const std::string& name) {
   if (name == "precision") return counts.precision();
@@ -32,6 +38,9 @@ Trainer::Trainer(const TrainOptions& options, Setup setup, Communicator& communi
                      ? options_.steps
                      : static_cast<std::int64_t>(std::ceil(options_.epochs * static_cast<double>(per_epoch)));
   state_.identity = run_identity(options_, setup_, total_steps_);
+  nlohmann::json alike = state_.identity;
+  alike["weights"] = setup_.model.parameters->hash();
+  demand_agreement(communicator, alike);
 }
 
 Loader Trainer::make_loader() const {
@@ -49,70 +58,130 @@ void Trainer::resume() {
   if (!name.empty()) {
     const nlohmann::json identity = state_.identity;
     TrainState saved = read_checkpoint(name, setup_.model, step_.optimizer());
-    demand_same_run(saved.identity, identity);
-    state_ = std::move(saved);
+    adopt(std::move(saved), identity);
     checkpointed_ = state_.step;
     if (is_rank_0()) spdlog::info("resuming from {}: {} of {} steps done", name, state_.step, total_steps_);
   }
-  if (is_rank_0()) folder_->open_metrics(state_.step);
+  if (!is_rank_0()) return;
+  const KeptCheckpoints kept{.last = options_.keep_last, .best = options_.keep_best};
+  demand_space(folder_->checkpoints(), *setup_.model.parameters, checkpoints_to_come(), kept);
+  writer_ = std::make_unique<CheckpointWriter>(folder_->checkpoints(), folder_->model(), kept);
+  folder_->open_metrics(state_.step, state_.evaluation_pending);
+}
+
+// The saved state goes on with today's identity, and remembers what changed.
+void Trainer::adopt(TrainState saved, const nlohmann::json& identity) {
+  const nlohmann::json changes = changes_since(saved.identity, identity, options_.allow_change);
+  state_ = std::move(saved);
+  state_.identity = identity;
+  for (nlohmann::json change : changes) {
+    const std::string name = change["name"];
+    if (is_rank_0())
+      spdlog::warn("{} changes from {} to {} at step {}", name, change["before"].dump(),
+                   change["after"].dump(), state_.step);
+    change["step"] = state_.step;
+    state_.changes.push_back(change);
+    if (name != "metric" && name != "validation") continue;
+    // What was best by another measure says nothing now.
+    state_.best_metric = -1;
+    state_.evaluations_without_best = 0;
+    state_.metrics = nlohmann::json::object();
+  }
 }
 
 bool Trainer::out_of_patience() const {
   return options_.patience > 0 && state_.evaluations_without_best >= options_.patience;
 }
 
+bool Trainer::finished() const { return state_.step >= total_steps_ || out_of_patience(); }
+
+bool Trainer::due(std::int64_t every) const {
+  return (every > 0 && state_.step % every == 0) || state_.step == total_steps_;
+}
+
+std::int64_t Trainer::checkpoints_to_come() const {
+  const std::int64_t steps = total_steps_ - state_.step;
+  const auto times = [&](std::int64_t every) { return every > 0 ? steps / every : 0; };
+  return (steps > 0 ? 1 : 0) + times(options_.checkpoint_every) +
+         (setup_.validation ? times(options_.evaluate_every) : 0);
+}
+
 Exit Trainer::run() {
-  if (state_.step >= total_steps_ || out_of_patience()) {
+  if (finished() && !state_.evaluation_pending) {
     if (is_rank_0())
       spdlog::info("nothing to do: this run ended at step {} of {}", state_.step, total_steps_);
     return Exit::kDone;
   }
   Loader loader = make_loader();
   progress_ = std::make_unique<Progress>("training", total_steps_, is_rank_0());
-  logged_at_ = Clock::now();
-  logged_step_ = state_.step;
-  const auto due = [&](std::int64_t every) { return every > 0 && state_.step % every == 0; };
-  while (state_.step < total_steps_) {
-    const StepBatches batches = loader.next();
-    const double lr =
-        options_.lr * schedule_factor(options_.schedule, state_.step, total_steps_, options_.warmup);
-    if (options_.mixture_after >= 0)
-      setup_.model.config.output =
-          state_.step < options_.mixture_after ? Output::kCandidates : Output::kMixture;
-    const StepResult result = step_.run(batches, state_.step, lr, stop_signal() != 0);
-    ++state_.step;
-    state_.epoch = batches.epoch;
-    state_.step_in_epoch = batches.step + 1;
-    if (state_.step_in_epoch == loader.steps_per_epoch()) {
-      ++state_.epoch;
-      state_.step_in_epoch = 0;
-    }
-    sentences_ += result.sentences;
-    tokens_ += result.tokens;
-    const bool last = state_.step == total_steps_;
-    if (due(options_.log_every) || last) log(result, lr, loader);
-    if (due(options_.check_replicas) || options_.debug)
-      check_replicas(*setup_.model.parameters, communicator_, state_.step);
-    const bool evaluation_due = setup_.validation && (due(options_.evaluate_every) || last);
-    if (evaluation_due) evaluate();
-    if (evaluation_due || due(options_.checkpoint_every) || last) checkpoint();
-    if (result.stop > 0) {
-      if (checkpointed_ != state_.step) checkpoint();
-      progress_->clear();
-      if (is_rank_0())
-        spdlog::info("stopped on request after step {}: run the same command again to go on", state_.step);
-      return Exit::kStopped;
-    }
-    if (out_of_patience()) {
-      progress_->clear();
-      if (is_rank_0())
-        spdlog::info("{} evaluations without a better {}: training ends at step {} (best: step {})",
-                     options_.patience, options_.metric, state_.step, state_.best_step);
-      break;
-    }
-  }
+  started_at_ = logged_at_ = Clock::now();
+  started_step_ = logged_step_ = state_.step;
+  skipped_ = static_cast<std::int64_t>(step_.optimizer().skipped().item<double>());
+  if (communicator_.size() > 1)
+    bucket_seconds_ =
+        time_all_reduce(communicator_, setup_.model.parameters->device(), options_.bucket_bytes);
+  bool stopping = state_.evaluation_pending && !evaluate_and_save();
+  while (!stopping && !finished()) stopping = !train_one(loader);
+  if (stopping && checkpointed_ != state_.step) save({.checkpoint = true});
+  if (writer_) writer_->finish();
+  communicator_.barrier();  // no rank ends before the last checkpoint is there
   progress_->clear();
-  return Exit::kDone;
+  if (is_rank_0()) report_end(stopping);
+  return stopping ? Exit::kStopped : Exit::kDone;
+}
+
+// One step and what is due after it. False where a rank was asked to stop.
+bool Trainer::train_one(Loader& loader) {
+  const StepBatches batches = loader.next();
+  const double lr =
+      options_.lr * schedule_factor(options_.schedule, state_.step, total_steps_, options_.warmup);
+  if (options_.mixture_after >= 0)
+    setup_.model.config.output =
+        state_.step < options_.mixture_after ? Output::kCandidates : Output::kMixture;
+  communicator_.at_step(state_.step + 1);
+  const StepResult result = step_.run(batches, state_.step, lr, stop_signal() != 0);
+  ++state_.step;
+  recent_.add(state_.step, batches, result.micro_sums);
+  state_.epoch = batches.epoch;
+  state_.step_in_epoch = batches.step + 1;
+  if (state_.step_in_epoch == loader.steps_per_epoch()) {
+    ++state_.epoch;
+    state_.step_in_epoch = 0;
+  }
+  sentences_ += result.sentences;
+  tokens_ += result.tokens;
+  if (due(options_.log_every)) log(result, lr, loader);
+  if ((options_.check_replicas > 0 && state_.step % options_.check_replicas == 0) || options_.debug)
+    check_replicas(*setup_.model.parameters, communicator_, state_.step);
+  if (writer_) writer_->check();
+  const bool stopping = result.stop > 0;
+  if (setup_.validation && due(options_.evaluate_every)) {
+    state_.evaluation_pending = true;
+    return !stopping && evaluate_and_save();
+  }
+  if (due(options_.checkpoint_every)) save({.checkpoint = true});
+  return !stopping;
+}
+
+// False where a rank was asked to stop meanwhile: the evaluation is then the first thing when the run goes
+// on.
+bool Trainer::evaluate_and_save() {
+  Saved what{.checkpoint = true};
+  if (!evaluate(what.best_model)) return false;
+  state_.evaluation_pending = false;
+  save(what);
+  return true;
+}
+
+void Trainer::report_end(bool stopping) const {
+  if (stopping)
+    spdlog::info("stopped on request after step {}: run the same command again to go on", state_.step);
+  else if (out_of_patience())
+    spdlog::info("{} evaluations without a better {}: training ends at step {} (best: step {})",
+                 options_.patience, options_.metric, state_.step, state_.best_step);
+  spdlog::info(
+      "checkpoints held the steps up for {:.2f} s, {:.2f} % of the time", writer_->seconds_stalled(),
+      100 * writer_->seconds_stalled() / std::chrono::duration<double>(Clock::now() - started_at_).count());
 }
 
 nlohmann::ordered_json Trainer::summary(Exit exit) const {
@@ -165,6 +234,10 @@ void Trainer::log(const StepResult& result, double lr, const Loader& loader) {
     progress_->update(state_.step, fmt::format("loss {:.3f}  {:.0f} samples/s", loss,
                                                static_cast<double>(sentences_) / seconds));
   }
+  if (communicator_.size() > 1 && !scaling_reported_ && state_.step >= started_step_ + kWarmSteps &&
+      logged_step_ >= started_step_ + kWarmSteps / 2)
+    report_scaling(seconds / steps, (step_.seconds_waited() - comm_waited_) / steps);
+  report_bad_batches(static_cast<std::int64_t>(skipped));
   logged_at_ = now;
   logged_step_ = state_.step;
   sentences_ = tokens_ = 0;
@@ -177,18 +250,56 @@ void Trainer::log(const StepResult& result, double lr, const Loader& loader) {
         in_a_row, state_.step);
 }
 
-void Trainer::evaluate() {
+// The batches behind steps that were skipped since the last log line. `skipped` is the same on every rank.
+void Trainer::report_bad_batches(std::int64_t skipped) {
+  if (skipped > skipped_) {
+    const auto all = communicator_.gather_bytes(nlohmann::json(recent_.not_finite()).dump());
+    for (std::size_t rank = 0; rank < all.size(); ++rank)
+      for (const auto& line : nlohmann::json::parse(all[rank]))
+        spdlog::warn("the loss was not finite on rank {} at {} (numbers in {}, from 0); the step was skipped",
+                     rank, line.get<std::string>(), options_.data);
+  }
+  skipped_ = skipped;
+  recent_.clear();
+}
+
+void Trainer::report_scaling(double step_seconds, double waiting_seconds) {
+  scaling_reported_ = true;
+  if (!is_rank_0()) return;
+  const std::int64_t bytes = step_.bytes_reduced() / (state_.step - started_step_);
+  const ScalingMeasure measure{.ranks = communicator_.size(),
+                               .global_batch = options_.global_batch,
+                               .step_seconds = step_seconds,
+                               .waiting_seconds = waiting_seconds,
+                               .reduce_seconds = bucket_seconds_ * static_cast<double>(bytes) /
+                                                 static_cast<double>(options_.bucket_bytes),
+                               .bytes = bytes};
+  const ScalingEstimate estimate = estimate_scaling(measure);
+  progress_->clear();
+  const std::string text = describe_scaling(measure, estimate);
+  if (estimate.poor())
+    spdlog::warn("{}", text);
+  else
+    spdlog::info("{}", text);
+}
+
+bool Trainer::evaluate(bool& best) {
   const auto begin = Clock::now();
   const Predictor predictor(setup_.model, dtype_of(options_.precision));
   const Corrector corrector(predictor);
-  const Evaluation result = relmpi::evaluate(
-      corrector, *setup_.validation, setup_.model.config.thresholds, communicator_,
-      {.batch = 32, .losses = true, .tune = options_.tune, .limit = options_.evaluate_limit});
+  const Evaluation result =
+      relmpi::evaluate(corrector, *setup_.validation, setup_.model.config.thresholds, communicator_,
+                       {.batch = 32,
+                        .losses = true,
+                        .tune = options_.tune,
+                        .limit = options_.evaluate_limit,
+                        .stoppable = true});
+  if (result.interrupted) return false;
   setup_.model.config.thresholds = result.thresholds;
   const OutcomeCounts& counts = result.metrics.correction;
   const double metric = metric_of(counts, options_.metric);
   state_.metrics[std::to_string(state_.step)] = metric;
-  const bool best = metric > state_.best_metric;
+  best = metric > state_.best_metric;
   state_.evaluations_without_best = best ? 0 : state_.evaluations_without_best + 1;
   if (best) {
     state_.best_metric = metric;
@@ -212,19 +323,15 @@ void Trainer::evaluate() {
         "{:.1f} s{}",
         state_.step, result.loss, 100 * counts.precision(), 100 * counts.recall(), 100 * counts.f1(),
         100 * result.metrics.detection.f1(), result.metrics.sentences, result.seconds, best ? " (best)" : "");
-    if (best) write_model_folder(folder_->model(), setup_.model);
   }
   logged_at_ += Clock::now() - begin;  // speed is that of steps
+  return true;
 }
 
-void Trainer::checkpoint() {
+void Trainer::save(Saved what) {
   const auto begin = Clock::now();
-  if (is_rank_0()) {
-    write_checkpoint(folder_->checkpoints(), setup_.model, step_.optimizer(), state_);
-    prune_checkpoints(folder_->checkpoints(), state_);
-    if (!setup_.validation) write_model_folder(folder_->model(), setup_.model);
-  }
-  communicator_.barrier();
+  if (!setup_.validation) what.best_model = true;
+  if (writer_) writer_->write(setup_.model, step_.optimizer(), state_, what);
   checkpointed_ = state_.step;
   logged_at_ += Clock::now() - begin;
 }

@@ -11,12 +11,19 @@ import unittest
 
 TEMPLATE = pathlib.Path(__file__).resolve().parents[2] / "scripts/slurm/train.sbatch"
 # Runs until SIGUSR1, takes a moment for its checkpoint, exits 75; or ends at once with the code given.
-TRAINER = """#!/bin/bash
-echo "arguments: $*"
-[[ ${1:-} == --code ]] && exit $2
-trap 'echo checkpoint; sleep 0.3; exit 75' USR1
-echo ready
-while :; do sleep 0.05; done
+TRAINER = """#!/usr/bin/env python3
+import signal, sys, time
+print("arguments:", *sys.argv[1:], flush=True)
+if sys.argv[1] == "--code":
+    sys.exit(int(sys.argv[2]))
+def stop(*_):
+    print("checkpoint", flush=True)
+    time.sleep(0.3)
+    sys.exit(75)
+signal.signal(signal.SIGUSR1, stop)
+print("ready", flush=True)
+while True:
+    time.sleep(0.05)
 """
 
 
@@ -80,9 +87,38 @@ class Template(unittest.TestCase):
         self.assertEqual((code, calls), (75, []), log)
 
     def test_other_codes_pass_through(self):
-        for expected in (0, 1, 2, 75):
+        for expected in (0, 1, 2, 74, 139):
             code, _, calls = self.end(self.start("--code", str(expected)))
             self.assertEqual((code, calls), (expected, []))
+
+    def test_ranks_that_were_told_to_stop_by_others_are_requeued(self):
+        code, log, calls = self.end(self.start("--code", "75"))
+        self.assertEqual((code, calls), (0, ["requeue 42"]), log)
+
+    def test_a_signal_before_the_ranks_listen_requeues(self):
+        self.program("relmpi-train", "#!/bin/bash\necho ready\nsleep 10\n")
+        code, log, calls = self.stopped_by(signal.SIGUSR1)
+        self.assertEqual((code, calls), (0, ["requeue 42"]), log)
+
+    ARRAY = {"SLURM_ARRAY_JOB_ID": "42", "SLURM_ARRAY_TASK_ID": "3"}
+
+    def test_a_task_of_an_array_is_requeued_alone(self):
+        code, log, calls = self.end(self.start("--code", "75", "--seed", "%a", "--out", "the run/%a-%a", **self.ARRAY))
+        self.assertEqual((code, calls), (0, ["requeue 42_3"]), log)
+        self.assertIn("arguments: --code 75 --seed 3 --out the run/3-3\n", log)
+
+    def test_tasks_of_an_array_do_not_share_a_folder(self):
+        for words in (["--out", "run"], ["--out=run", "--seed", "%a"], []):
+            code, log, _ = self.end(self.start(*words, **self.ARRAY))
+            self.assertEqual(code, 2, log)
+            self.assertIn("--out runs/seed-%a", log)
+            self.assertNotIn("arguments", log)
+        code, log, _ = self.end(self.start("--code", "1", "--out=run-%a", **self.ARRAY))
+        self.assertIn("arguments: --code 1 --out=run-3\n", log)
+
+    def test_percent_signs_stay_without_an_array(self):
+        _, log, _ = self.end(self.start("--code", "1", "--out", "run-%a"))
+        self.assertIn("arguments: --code 1 --out run-%a\n", log)
 
     def test_a_missing_program_is_named(self):
         code, log, _ = self.end(self.start(RELMPI_BIN="/nowhere"))

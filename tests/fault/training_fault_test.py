@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import platform
 import resource
 import shutil
 import signal
@@ -16,6 +17,26 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import testing  # noqa: E402
 
 LONG = ["--steps", 100000, "--checkpoint-every", 3]
+# fsync of the file named by FAILING_FILE (or of its temporary name) fails.
+EIO = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int fsync(int descriptor) {
+  char link[64], path[4096] = {0};
+  const char* failing = getenv("FAILING_FILE");
+  snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+  if (failing && readlink(link, path, sizeof path - 1) > 0 && strstr(path, ".writing-") && strstr(path, failing)) {
+    errno = EIO;
+    return -1;
+  }
+  return ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(descriptor);
+}
+"""
 PROMPT = 30  # seconds in which a job that lost a rank must end
 
 
@@ -46,10 +67,10 @@ class Fault(testing.ProgramCase):
             steps.append(complete["step"])
         return steps
 
-    def goes_on(self, out, ranks=None):
+    def goes_on(self, out, *more, ranks=None):
         """The run resumes from its newest checkpoint without a word about damage."""
         newest = self.whole_checkpoints(out)[-1]
-        process = self.start(out, ranks=ranks)
+        process = self.start(out, *more, ranks=ranks)
         testing.wait_for("a newer checkpoint", lambda: self.whole_checkpoints(out)[-1] > newest or process.poll() is not None)
         process.send_signal(signal.SIGTERM if ranks is None else signal.SIGUSR1)  # at SIGTERM, mpirun kills its ranks
         _, errors = process.communicate(timeout=testing.TIMEOUT)
@@ -77,6 +98,29 @@ class Fault(testing.ProgramCase):
                 self.assertGreaterEqual(self.whole_checkpoints(out)[-1], 3)
         self.goes_on(out, ranks=2)
 
+    def test_a_rank_killed_in_an_evaluation_or_a_checkpoint(self):
+        """The moments are seen from outside: a step whose evaluation is due is logged; a checkpoint's folder is there."""
+        pairs = testing.write(self.path("long.tsv"), (self.corpus / "validation.tsv").read_text() * 100)
+        self.corpus.make("shard", "--pairs", pairs, "--vocab", self.corpus.vocab, "--out", self.path("long"), "--folder", "all")
+        large = ["--hidden", 256, "--intermediate", 1024, "--layers", 2]
+        cases = {"evaluation": [*large, "--validation", self.path("long") / "all", "--evaluate-every", 4],
+                 "checkpoint": large}
+        for name, more in cases.items():
+            for victim in (0, 1):
+                with self.subTest(name, victim=victim):
+                    out = self.path(f"{name}-{victim}")
+                    process = self.start(out, *more, ranks=2)
+                    self.wait_for_lines(out, 4 if name == "evaluation" else 7, process)
+                    if name == "checkpoint":  # the one of step 3 is whole before that of step 6 begins
+                        testing.wait_for("a checkpoint", lambda: any((out / "checkpoints").glob(".writing-*")))
+                    os.kill(testing.ranks_of(process)[victim], signal.SIGKILL)
+                    _, errors = process.communicate(timeout=PROMPT)
+                    self.assertNotEqual(process.returncode, 0, errors)
+                    if name == "evaluation":
+                        self.assertNotIn("evaluation", (out / "metrics.jsonl").read_text(), "it was over")
+                        self.assertEqual(self.whole_checkpoints(out)[-1], 3)
+                    self.goes_on(out, *more, ranks=2)
+
     def test_a_killed_process_leaves_a_whole_checkpoint(self):
         out = self.path("run")
         for lines in (5, 20, 31):  # wherever it was, in a step or amid a checkpoint
@@ -101,7 +145,8 @@ class Fault(testing.ProgramCase):
                 os.kill(pids[1], signal.SIGCONT)
         self.assertLess(time.monotonic() - began, 3 + PROMPT)
         self.assertEqual(process.returncode, 1, errors)
-        self.assertRegex(errors, r"rank 0: MPI_\w+ did not finish in 3 s")
+        self.assertRegex(errors, r"rank 0, step \d+: .*\(MPI_\w+\) did not finish in 3 s")
+        self.assertIn(f"rank 1 (host {platform.node()}, process {pids[1]}) was not heard from: the process is stopped", errors)
         self.assertIn("--collective-timeout", errors)
 
     def test_a_signal_to_one_rank_stops_all(self):
@@ -114,7 +159,7 @@ class Fault(testing.ProgramCase):
         self.assertEqual(self.whole_checkpoints(out)[-1], self.steps(out)[-1]["step"])
 
     def fails_to_save(self, out, file, reason, **options):
-        """Runs the last steps again, up to a checkpoint that cannot be written."""
+        """Runs the last steps again, up to a checkpoint that cannot be written: the one before stays."""
         done = testing.run("relmpi-train", *self.training(out, "--steps", 9, "--checkpoint-every", 3), **options)
         self.assert_refused(done, out / "checkpoints", file, reason, code=1)
         self.assertEqual([path.name for path in (out / "checkpoints").iterdir()], ["step-00000006"])
@@ -144,21 +189,77 @@ class Fault(testing.ProgramCase):
         self.train(out, "--steps", 9, "--checkpoint-every", 3)
         self.assertEqual(self.whole_checkpoints(out), [6, 9])
 
-    def test_a_full_disk_leaves_the_checkpoint_before(self):
+    def small_disk(self, size, *more):
         disk = self.path("disk")
         disk.mkdir()
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk], capture_output=True, text=True)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join([f"size={size}", *more]), "tmpfs", disk],
+                                 capture_output=True, text=True)
         if mounted.returncode != 0:
             self.skipTest(f"cannot mount a small disk: {mounted.stderr.strip()}")
         self.addCleanup(subprocess.run, ["umount", disk], check=True)
+        return disk
+
+    def test_a_full_disk_leaves_the_checkpoint_before(self):
+        disk = self.small_disk("16m")
         out = disk / "run"
-        sizes = self.six_of_nine_steps(out)
-        free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
-        filler = testing.write(disk / "filler", b"x" * (free - sizes["model.safetensors"] - 20000))
-        self.fails_to_save(out, "optimizer.safetensors", "No space left on device")
+        process = self.start(out)
+        self.wait_for_lines(out, 7, process)
+        filler = disk / "filler"
+        with open(filler, "wb", buffering=0) as file:  # until nothing fits any more, while checkpoints come and go
+            while process.poll() is None:
+                try:
+                    file.write(b"x" * 65536)
+                except OSError:
+                    time.sleep(0.01)
+        _, errors = process.communicate(timeout=testing.TIMEOUT)
+        self.assertEqual(process.returncode, 1, errors)
+        self.assertIn("No space left on device", errors)
+        self.assertIn(str(out), errors)
+        kept = self.whole_checkpoints(out)
+        self.assertGreaterEqual(kept[-1], 6)
         filler.unlink()
-        self.train(out, "--steps", 9, "--checkpoint-every", 3)
-        self.assertEqual(self.whole_checkpoints(out), [6, 9])
+        self.goes_on(out)
+
+    def test_too_little_room_is_said_before_training(self):
+        disk = self.small_disk("1m")
+        out = disk / "run"
+        for ranks in (None, 2):
+            done = testing.run("relmpi-train", *self.training(out, *LONG), ranks=ranks)
+            self.assert_refused(done, disk, "MB free", "--keep-last")
+            self.assertEqual([path.name for path in (out / "checkpoints").iterdir()], [])
+        done = testing.run("relmpi-train", *self.training(out, "--steps", 2, "--checkpoint-every", 0, "--hidden", 8))
+        self.assertEqual(done.returncode, 0, done.stderr)  # what fits is not refused
+
+    def test_a_folder_that_vanishes(self):
+        out = self.path("run")
+        process = self.start(out)
+        self.wait_for_lines(out, 5, process)
+        elsewhere = self.path("elsewhere")
+        (out / "checkpoints").rename(elsewhere)
+        _, errors = process.communicate(timeout=testing.TIMEOUT)
+        self.assertEqual(process.returncode, 1, errors)
+        self.assertIn("vanished", errors)
+        self.assertFalse((out / "checkpoints").exists(), "it was made anew")
+        elsewhere.rename(out / "checkpoints")
+        self.goes_on(out)
+
+    def test_a_disk_that_fails(self):
+        """fsync says EIO, as a dying disk does: a library between the program and the system says so for it."""
+        out = self.path("run")
+        self.six_of_nine_steps(out)
+        source = testing.write(self.path("eio.c"), EIO)
+        library = self.path("eio.so")
+        built = subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], capture_output=True, text=True)
+        if built.returncode != 0:
+            self.skipTest(f"no C compiler: {built.stderr}")
+        for failing in ("model.safetensors", "optimizer.safetensors", "state.json", "COMPLETE"):
+            with self.subTest(failing):
+                environment = {**testing.ENVIRONMENT, "LD_PRELOAD": str(library), "FAILING_FILE": failing}
+                words = testing.command("relmpi-train", *self.training(out, "--steps", 9, "--checkpoint-every", 3))
+                done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=testing.TIMEOUT)
+                self.assert_refused(done, out / "checkpoints", failing, "Input/output error", code=1)
+                self.assertEqual([path.name for path in (out / "checkpoints").iterdir()], ["step-00000006"])
+                self.assertEqual(self.whole_checkpoints(out), [6])
 
     def test_a_folder_that_cannot_be_written(self):
         file = testing.write(self.path("file"), "")
@@ -169,12 +270,7 @@ class Fault(testing.ProgramCase):
                     self.assert_refused(done, out, reason)
 
     def test_a_read_only_disk(self):
-        disk = self.path("disk")
-        disk.mkdir()
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", disk], capture_output=True, text=True)
-        if mounted.returncode != 0:
-            self.skipTest(f"cannot mount a read-only disk: {mounted.stderr.strip()}")
-        self.addCleanup(subprocess.run, ["umount", disk], check=True)
+        disk = self.small_disk("1m", "ro")
         done = testing.run("relmpi-train", *self.training(disk / "run", "--steps", 1))
         self.assert_refused(done, disk / "run", "Read-only file system")
 

@@ -102,7 +102,7 @@ class StrategiesRanks(testing.ProgramCase):
         super().setUpClass()
         cls.model = testing.shared_corrector()
         cls.documents = {}
-        for ranks in (None, 1, 2, 3):
+        for ranks in (None, 1, 2, 3, 4, 7):
             out = cls.folder / f"strategies-{ranks}"
             done = testing.run("relmpi-eval", "strategies", "--environment", "csc", "--model", cls.model, "--data",
                                cls.corpus / "test", "--calibration", cls.corpus / "calibration", "--policies", POLICIES,

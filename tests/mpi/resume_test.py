@@ -171,6 +171,43 @@ class Checkpoints(testing.ProgramCase):
             if path.name not in ("environment.json", "config.toml"):  # these name the folder, and the copy has another
                 self.assertEqual(path.read_bytes(), content, path)
 
+    def test_allowed_changes_go_on_and_are_recorded(self):
+        out = self.copy("run")
+        longer = testing.options(self.options, ["--steps", 12, "--lr", 2e-3])
+        refused = testing.run("relmpi-train", *self.training(out, *longer))
+        self.assert_refused(refused, "steps: 9 before, 12 now", "lr: 0.001 before, 0.002 now", "--allow-change lr")
+        half = testing.run("relmpi-train", *self.training(out, *longer, "--allow-change", "steps"))
+        self.assert_refused(half, "lr: 0.001 before")
+        self.assertNotIn("steps: 9", half.stderr)
+        done = self.train(out, *longer, "--allow-change", "steps,lr")
+        self.assertIn("9 of 12 steps done", done.stderr)
+        state = json.loads((out / "checkpoints/step-00000012/state.json").read_text())
+        self.assertEqual(sorted((change["name"], change["step"], change["before"], change["after"]) for change in state["changes"]),
+                         [("lr", 9, 0.001, 0.002), ("steps", 9, 9, 12)])
+        self.train(out, *longer)  # it is this run now
+        for name in ("seed", "data", "global-batch", "nonsense"):
+            self.assert_refused(testing.run("relmpi-train", *self.training(out, *self.options, "--allow-change", name)),
+                                f"--allow-change {name}", "what may change within a run: adam-epsilon, ")
+
+    def test_patience_and_the_best_are_kept(self):
+        """Stopped between two evaluations, the run counts on from those before."""
+        words = ["--steps", 200, "--validation", self.corpus / "validation", "--evaluate-every", 2, "--patience", 3, "--lr", 1e-9,
+                 "--checkpoint-every", 1, "--keep-last", 200]
+        whole, out = self.path("whole"), self.path("run")
+        self.train(whole, *words)
+        last = json.loads(max((whole / "checkpoints").glob("step-*")).joinpath("state.json").read_text())
+        self.assertEqual((last["step"], last["evaluations_without_best"]), (8, 3))  # the first is the best, then three
+        shutil.copytree(whole, out)
+        for folder in (out / "checkpoints").iterdir():
+            if folder.name > "step-00000005":
+                shutil.rmtree(folder)
+        done = self.train(out, *words)
+        self.assertIn("5 of 200 steps done", done.stderr)
+        self.assertIn("3 evaluations without a better f1: training ends at step 8 (best: step 2)", done.stderr)
+        for name in ("model.safetensors", "state.json"):
+            self.assertEqual((out / "checkpoints/step-00000008" / name).read_bytes(),
+                             (whole / "checkpoints/step-00000008" / name).read_bytes())
+
     def test_half_a_line_of_metrics_is_dropped(self):
         out = self.copy("run")
         shutil.rmtree(self.newest_two(out)[1])

@@ -66,7 +66,8 @@ class Checkpoints : public testing::Test {
     optimizer_.step(0.01);
     state_.step = step;
     state_.metrics[std::to_string(step)] = metric;
-    write_checkpoint(folder_, model_, optimizer_, state_);
+    take_snapshot(snapshot_, model_, optimizer_, state_);
+    write_checkpoint(folder_, snapshot_);
   }
   std::vector<std::string> names() const {
     std::vector<std::string> all;
@@ -79,6 +80,7 @@ class Checkpoints : public testing::Test {
   Model model_;
   Optimizer optimizer_;
   TrainState state_;
+  Snapshot snapshot_;
   fs::path folder_;
 };
 

@@ -1,0 +1,84 @@
+#include "train/identity.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/hash.h"
+#include "base/torch_headers.h"
+
+namespace relmpi {
+namespace {
+
+// Without these the same sequence of batches, or the tensors of the checkpoint, would mean something else.
+const std::set<std::string> kFixed{"data", "vocabulary", "candidates", "model", "seed", "global-batch"};
+
+void demand_known(const nlohmann::json& identity, const std::vector<std::string>& allowed) {
+  std::vector<std::string> known;
+  for (const auto& [name, value] : identity.items())
+    if (!kFixed.contains(name)) known.push_back(name);
+  for (const std::string& name : allowed)
+    if (std::ranges::find(known, name) == known.end())
+      throw InputError("--allow-change {}: {}; what may change within a run: {}", name,
+                       kFixed.contains(name) ? "a run cannot go on with another one (start a new run from "
+                                               "this one's model: --model RUN/model)"
+                                             : "there is no such name",
+                       fmt::join(known, ", "));
+}
+
+}  // namespace
+
+nlohmann::json run_identity(const TrainOptions& o, const Setup& setup, std::int64_t total_steps) {
+  nlohmann::json model = to_json(setup.model.config);
+  model["dgca"].erase("thresholds");
+  const auto& table = setup.model.candidates.ids;
+  return {{"data", setup.data->fingerprint()},
+          {"validation", setup.validation ? setup.validation->fingerprint() : ""},
+          {"vocabulary", setup.model.vocabulary->xxh3()},
+          {"candidates",
+           xxh3_128({reinterpret_cast<const char*>(table.data()), table.size() * sizeof(std::int32_t)})},
+          {"model", model},
+          {"seed", o.seed},
+          {"precision", o.precision},
+          {"global-batch", o.global_batch},
+          {"steps", total_steps},
+          {"lr", o.lr},
+          {"beta1", o.beta1},
+          {"beta2", o.beta2},
+          {"adam-epsilon", o.epsilon},
+          {"weight-decay", o.weight_decay},
+          {"clip", o.clip},
+          {"warmup", o.warmup},
+          {"schedule", static_cast<int>(o.schedule)},
+          {"mixture-after", o.mixture_after},
+          {"mft-mode", static_cast<int>(o.mft_mode)},
+          {"mft-rate", o.mft_rate},
+          {"metric", o.metric}};
+}
+
+nlohmann::json changes_since(const nlohmann::json& before, const nlohmann::json& now,
+                             const std::vector<std::string>& allowed) {
+  demand_known(now, allowed);
+  nlohmann::json changes = nlohmann::json::array();
+  std::string refused;
+  for (const auto& [name, value] : now.items()) {
+    const nlohmann::json was = before.contains(name) ? before[name] : nlohmann::json(nullptr);
+    if (was == value) continue;
+    if (std::ranges::find(allowed, name) != allowed.end())
+      changes.push_back({{"name", name}, {"before", was}, {"after", value}});
+    else
+      refused += fmt::format(
+          "\n  {}: {} before, {} now{}", name, was.dump(), value.dump(),
+          kFixed.contains(name) ? "" : fmt::format("   (--allow-change {} goes on with it)", name));
+  }
+  if (!refused.empty())
+    throw InputError(
+        "the run in --out was started with something else, so it cannot go on:{}\nGive the same again, or "
+        "start another "
+        "run in another folder (--out)",
+        refused);
+  return changes;
+}
+
+}  // namespace relmpi
