@@ -26,9 +26,15 @@ void check_lists(const ConfusionSet::Lists& lists) {
   }
 }
 
-void check_set(const ConfusionSet& set) {
-  for (const auto kind : {ErrorKind::kSameSound, ErrorKind::kSimilarSound, ErrorKind::kSimilarShape})
+void check_set(const ConfusionSet& set, const std::string& text) {
+  const auto document = nlohmann::json::parse(text);
+  for (const auto kind : {ErrorKind::kSameSound, ErrorKind::kSimilarSound, ErrorKind::kSimilarShape}) {
     check_lists(set.lists(kind));
+    const char* name = kErrorKindNames[static_cast<std::size_t>(kind)];
+    RELMPI_CHECK(document.at(name).size() == set.lists(kind).size(), "{} lists of {}", set.lists(kind).size(),
+                 name);
+  }
+  RELMPI_CHECK(document.at("counts").size() == set.counts.size(), "{} counts", set.counts.size());
   check_list(set.frequent, 0);
   for (const auto& [character, count] : set.counts)
     RELMPI_CHECK(character != 0 && count >= 0, "count {}", count);
@@ -64,9 +70,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static fuzz::ScratchFile file("confusion.json");
   const std::string text(fuzz::text_of(data, size));
   const auto& path = file.fill(text);
-  if (const auto set = fuzz::accepted([&] { return ConfusionSet::load(path); })) check_set(*set);
+  if (const auto set = fuzz::accepted("confusion set", [&] { return ConfusionSet::load(path); }))
+    check_set(*set, text);
   ImportReport report;
-  if (const auto lists = fuzz::accepted([&] { return import_lists(path, report); }))
+  if (const auto lists = fuzz::accepted("lists", [&] { return import_lists(path, report); }))
     check_import(*lists, report, text);
   ImportReport lines;
   const auto characters = import_characters(path, lines);

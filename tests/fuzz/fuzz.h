@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,12 +42,24 @@ class ScratchFile {
   int descriptor_ = -1;
 };
 
+// How many inputs each reader took and refused. A corpus of which a reader takes nothing tests nothing behind
+// it.
+struct Verdicts {
+  std::uint64_t taken = 0;
+  std::uint64_t refused = 0;
+};
+std::map<std::string, Verdicts>& verdicts();
+
 // What `read` gives; nothing where it refused the input. The text of the refusal must say something.
 template <typename Read>
-auto accepted(const Read& read) -> std::optional<decltype(read())> {
+auto accepted(const char* reader, const Read& read) -> std::optional<decltype(read())> {
+  Verdicts& count = verdicts()[reader];
   try {
-    return read();
+    std::optional<decltype(read())> result(read());
+    ++count.taken;
+    return result;
   } catch (const InputError& error) {
+    ++count.refused;
     RELMPI_CHECK(std::string_view(error.what()).size() > 10, "an error that says nothing");
     return std::nullopt;
   }

@@ -35,7 +35,7 @@ void check_line_ends(const Vocabulary& vocabulary) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace relmpi;
   const std::string bytes(fuzz::text_of(data, size));
-  const auto vocabulary = fuzz::accepted([&] { return Vocabulary::from_bytes(bytes, "fuzz"); });
+  const auto vocabulary = fuzz::accepted("vocabulary", [&] { return Vocabulary::from_bytes(bytes, "fuzz"); });
   if (!vocabulary) return 0;
   RELMPI_CHECK(vocabulary->bytes() == bytes && vocabulary->xxh3() == xxh3_128(bytes), "bytes are kept");
   for (std::int32_t id = 0; id < vocabulary->size(); ++id) check_token(*vocabulary, id);

@@ -1,13 +1,18 @@
+#include "tests/fuzz/fuzz.h"
+
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdlib>
 
-#include "tests/fuzz/fuzz.h"
-
 namespace relmpi::fuzz {
 
 namespace fs = std::filesystem;
+
+std::map<std::string, Verdicts>& verdicts() {
+  static std::map<std::string, Verdicts> all;
+  return all;
+}
 
 ScratchFile::ScratchFile(const std::string& name) {
   const fs::path memory = "/dev/shm";  // no disk: a reader that saves what it read syncs it each time
