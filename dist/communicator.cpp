@@ -32,6 +32,8 @@ void Communicator::abort(int code) { std::_Exit(code); }
 std::unique_ptr<Communicator> make_communicator(const CommunicatorOptions& options) {
   const Launch launch = detect_launch();
   if (!launch.launched) return std::make_unique<Communicator>();
+  if (!launch.connected)
+    demand_connection(launch, 1);  // MPI_Init would end the process with words of its own
   return make_mpi_communicator(options, launch);
 }
 

@@ -42,12 +42,7 @@ class MpiCommunicator : public Communicator {
     call(MPI_Comm_size(MPI_COMM_WORLD, &size_), "MPI_Comm_size");
     if (provided < MPI_THREAD_MULTIPLE)
       throw RuntimeError("this MPI gives thread level {}, but MPI_THREAD_MULTIPLE is needed", provided);
-    if (size_ == 1 && launch.launcher == "srun" && launch.slurm_tasks > 1)
-      throw InputError(
-          "SLURM_NTASKS is {}, but MPI sees one rank: srun started the tasks without a process management "
-          "interface. Start with `srun --mpi=pmix` (see `srun --mpi=list`), or use mpirun in the batch "
-          "script",
-          launch.slurm_tasks);
+    demand_connection(launch, size_);
     MPI_Comm node = MPI_COMM_NULL;
     call(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node),
          "MPI_Comm_split_type");

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "base/torch_headers.h"
 #include "dist/device.h"
 #include "dist/doctor.h"
@@ -33,9 +34,20 @@ TEST(Launch, OneProcessWithoutALauncher) {
     ::unsetenv(name);
   ::setenv("SLURM_JOB_ID", "7", 1);  // the shell of a batch script
   EXPECT_FALSE(detect_launch().launched);
+  ::setenv("SLURM_NTASKS", "2", 1);
+  EXPECT_FALSE(detect_launch().launched);
   ::setenv("SLURM_STEP_ID", "0", 1);
-  ::setenv("SLURM_PROCID", "0", 1);
   EXPECT_EQ(detect_launch().launcher, "srun");
+  EXPECT_FALSE(detect_launch().connected);
+  EXPECT_THROW(demand_connection(detect_launch(), 1), InputError);
+  ::setenv("SLURM_NTASKS", "1", 1);  // one task needs no other
+  EXPECT_FALSE(detect_launch().launched);
+  ::setenv("SLURM_NTASKS", "2", 1);
+  ::setenv("PMIX_RANK", "0", 1);
+  EXPECT_TRUE(detect_launch().connected);
+  EXPECT_EQ(detect_launch().launcher, "srun");
+  EXPECT_NO_THROW(demand_connection(detect_launch(), 2));
+  EXPECT_THROW(demand_connection(detect_launch(), 1), InputError);  // an interface of another version
   ::setenv("OMPI_COMM_WORLD_SIZE", "2", 1);
   EXPECT_EQ(detect_launch().launcher, "mpirun");
 }
