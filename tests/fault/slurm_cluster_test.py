@@ -175,7 +175,7 @@ class Slurm(testing.ProgramCase):
             self.assertEqual(len({rank["pid"] for rank in found["ranks"]}), ranks)
 
     def test_ranks_that_srun_does_not_connect_are_refused(self):
-        for words in (["relmpi-doctor", "environment"], ["relmpi-train", *self.training(self.path("run"))]):
+        for words in (["relmpi-doctor", "environment"], ["relmpi-train", *self.training(self.path("run"), "--steps", 3)]):
             done = subprocess.run(["srun", "--mpi=none", "-n", "2", testing.PROGRAMS / words[0], *words[1:]], env=ENVIRONMENT,
                                   capture_output=True, text=True, timeout=PATIENCE)
             self.assert_refused(done, "SLURM_NTASKS is 2", "srun --mpi=pmix", "mpirun")
