@@ -11,6 +11,7 @@ void check_state(const TrainState& s, const std::string& text) {
   RELMPI_CHECK(s.step >= 0 && s.epoch >= 0 && s.step_in_epoch >= 0 && s.best_step >= 0, "step {}", s.step);
   RELMPI_CHECK(s.evaluations_without_best >= 0, "{}", s.evaluations_without_best);
   for (const auto& metric : s.metrics) RELMPI_CHECK(metric.is_number(), "a metric that is no number");
+  RELMPI_CHECK(s.changes.is_array(), "changes that are no list");
   const auto document = to_json(s);
   const auto file = nlohmann::json::parse(text);
   for (const auto& [name, value] : document.items())

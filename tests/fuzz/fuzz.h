@@ -42,8 +42,8 @@ class ScratchFile {
   int descriptor_ = -1;
 };
 
-// How many inputs each reader took and refused. A corpus of which a reader takes nothing tests nothing behind
-// it.
+// How many inputs (or lines) each reader took and refused. A corpus of which a reader takes nothing tests
+// nothing behind it.
 struct Verdicts {
   std::uint64_t taken = 0;
   std::uint64_t refused = 0;

@@ -66,6 +66,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   RELMPI_CHECK(reader.line() == line && bad.total() == refused && pairs + refused == line, "{} + {} of {}",
                pairs, refused, line);
   RELMPI_CHECK(reader.bytes() == static_cast<std::int64_t>(size) && reader.xxh3() == xxh3_128(text), "bytes");
+  fuzz::Verdicts& count = fuzz::verdicts()["lines"];
+  count.taken += static_cast<std::uint64_t>(pairs);
+  count.refused += static_cast<std::uint64_t>(refused);
   for (const BadLineExample& example : bad.examples())
     RELMPI_CHECK(1 <= example.line && example.line <= line && !example.detail.empty(), "line {}",
                  example.line);
