@@ -1,59 +1,62 @@
 #include "dist/signals.h"
 
-#include <unistd.h>
+#include <pthread.h>
 
+#include <atomic>
+#include <chrono>
 #include <csignal>
-#include <cstring>
-#include <ctime>
-#include <initializer_list>
+#include <cstdio>
+#include <thread>
 
 namespace relmpi {
 namespace {
 
-constexpr std::time_t kSameRequest = 1;  // seconds
+constexpr auto kSameRequest = std::chrono::seconds(1);
 
-volatile std::sig_atomic_t received = 0;
-volatile std::sig_atomic_t announcing = 0;
-std::timespec received_at{};
+std::atomic<int> received = 0;
 
-// Only what may be called in a signal handler.
-void say(const char* line) {
-  if (announcing && ::write(STDERR_FILENO, line, std::strlen(line)) < 0) return;
+sigset_t requests() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGUSR1, SIGTERM, SIGINT}) sigaddset(&set, signal);
+  return set;
 }
 
-bool same_request() {
-  std::timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  const std::time_t seconds = now.tv_sec - received_at.tv_sec;
-  return seconds < kSameRequest || (seconds == kSameRequest && now.tv_nsec < received_at.tv_nsec);
+void say(bool announce, const char* line) {
+  if (announce) std::fputs(line, stderr);
 }
 
-void on_signal(int signal) {
-  if (received == 0) {
-    ::clock_gettime(CLOCK_MONOTONIC, &received_at);
-    received = signal;
-    say("\nasked to stop: this step is finished and a checkpoint written; once more ends at once\n");
-  } else if (!same_request()) {
-    say("\nasked again: ending at once; the newest checkpoint stays\n");
-    std::signal(signal, SIG_DFL);
-    std::raise(signal);
+// Ends the process as the signal would have done without us.
+void end_by(int signal) {
+  std::signal(signal, SIG_DFL);
+  const sigset_t set = requests();
+  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  std::raise(signal);
+}
+
+void wait_for_requests(bool announce) {
+  const sigset_t set = requests();
+  std::chrono::steady_clock::time_point first;
+  for (int signal = 0; ::sigwait(&set, &signal) == 0;) {
+    const auto now = std::chrono::steady_clock::now();
+    if (received == 0) {
+      first = now;
+      received = signal;
+      say(announce,
+          "\nasked to stop: this step is finished and a checkpoint written; once more ends at once\n");
+    } else if (now - first >= kSameRequest) {
+      say(announce, "\nasked again: ending at once; the newest checkpoint stays\n");
+      end_by(signal);
+    }
   }
 }
 
 }  // namespace
 
 void watch_signals(bool announce) {
-  announcing = announce;
-  struct sigaction action = {};
-  action.sa_handler = &on_signal;
-  action.sa_flags = SA_RESTART;
-  for (const int signal : {SIGUSR1, SIGTERM, SIGINT}) {
-    sigset_t one;
-    sigemptyset(&one);
-    sigaddset(&one, signal);
-    ::sigprocmask(SIG_UNBLOCK, &one, nullptr);  // some launchers start their children with signals blocked
-    ::sigaction(signal, &action, nullptr);
-  }
+  const sigset_t set = requests();
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::thread(wait_for_requests, announce).detach();
 }
 
 int stop_signal() { return received; }

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 
 namespace relmpi {
 namespace {
@@ -22,14 +23,6 @@ bool read_correct(const nlohmann::json& value) {
 HistoryStep history_step_from_json(const nlohmann::json& json) {
   return {action_of(json.at("action").get<std::string>()), json.at("u_before").get<double>(),
           json.at("u_after").get<double>(), field<std::int64_t>(json, "cost_tokens", 0)};
-}
-
-nlohmann::json parse(const std::string& text, const std::string& place) {
-  try {
-    return nlohmann::json::parse(text);
-  } catch (const nlohmann::json::exception& error) {
-    throw InputError("{}: not JSON ({}); give a result file", place, error.what());
-  }
 }
 
 ItemRow row_at(const nlohmann::json& json, const std::string& place) {
@@ -88,10 +81,10 @@ std::vector<ItemRow> read_item_rows(const std::filesystem::path& path) {
     const std::vector<std::string> lines = read_lines(path);
     for (std::size_t i = 0; i < lines.size(); ++i) {
       const std::string place = fmt::format("{}:{}", path.string(), i + 1);
-      rows.push_back(row_at(parse(lines[i], place), place));
+      rows.push_back(row_at(parse_json(lines[i], place), place));
     }
   } else {
-    const nlohmann::json document = parse(read_file(path), path.string());
+    const nlohmann::json document = parse_json(read_file(path), path.string());
     if (!document.is_object() || !document.contains("rows") || !document["rows"].is_array()) {
       throw InputError("{}: no \"rows\"; give a file that `relmpi-eval strategies` wrote", path.string());
     }

@@ -20,11 +20,16 @@ constexpr const char* kFiles[] = {"model.safetensors", "config.json", "vocab.txt
 
 std::string folder_name(std::int64_t step) { return fmt::format("step-{:08}", step); }
 
+bool is_folder_name(const std::string& name) {
+  return name.size() > 5 && name.size() < 20 && name.starts_with("step-") &&
+         name.find_first_not_of("0123456789", 5) == std::string::npos;
+}
+
 std::vector<fs::path> checkpoint_folders(const fs::path& checkpoints) {
   std::vector<fs::path> folders;
   if (fs::is_directory(checkpoints))
     for (const auto& entry : fs::directory_iterator(checkpoints))
-      if (entry.is_directory() && entry.path().filename().string().starts_with("step-"))
+      if (entry.is_directory() && is_folder_name(entry.path().filename().string()))
         folders.push_back(entry.path());
   std::sort(folders.begin(), folders.end());
   return folders;

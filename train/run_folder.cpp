@@ -1,5 +1,8 @@
 #include "train/run_folder.h"
 
+#include <cerrno>
+#include <cstring>
+
 #include "base/error.h"
 #include "base/files.h"
 
@@ -42,7 +45,7 @@ void RunFolder::open_metrics(std::int64_t step, bool evaluate_again) {
 void RunFolder::append_metrics(const nlohmann::ordered_json& line) {
   metrics_ << line.dump() << '\n' << std::flush;
   if (!metrics_)
-    throw RuntimeError("cannot write {}: is the disk full?", (folder_ / "metrics.jsonl").string());
+    throw RuntimeError("cannot write {}: {}", (folder_ / "metrics.jsonl").string(), std::strerror(errno));
 }
 
 }  // namespace relmpi

@@ -138,12 +138,12 @@ class Signals(testing.ProgramCase):
 
 
 def catches(pid, number):
-    """Whether the process has a handler for the signal."""
+    """Whether the process waits for the signal: it is blocked, and a thread takes it."""
     try:
         status = pathlib.Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
         return False
-    mask = next(line for line in status.split("\n") if line.startswith("SigCgt"))
+    mask = next(line for line in status.split("\n") if line.startswith("SigBlk"))
     return bool(int(mask.split()[1], 16) >> (number - 1) & 1)
 
 

@@ -113,6 +113,8 @@ class Fault(testing.ProgramCase):
                     self.wait_for_lines(out, 4 if name == "evaluation" else 7, process)
                     if name == "checkpoint":  # the one of step 3 is whole before that of step 6 begins
                         testing.wait_for("a checkpoint", lambda: any((out / "checkpoints").glob(".writing-*")))
+                    else:
+                        testing.wait_for("the one of step 3", lambda: any((out / "checkpoints").glob("step-*")))
                     os.kill(testing.ranks_of(process)[victim], signal.SIGKILL)
                     _, errors = process.communicate(timeout=PROMPT)
                     self.assertNotEqual(process.returncode, 0, errors)
