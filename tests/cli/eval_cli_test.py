@@ -140,7 +140,7 @@ class Compare(Case):
         self.refused("compare", a, a, "--b", "third", naming="mdp, other")
         self.refused("compare", a, self.results(x=("10", 1), y=("10", 1)), naming="--b")
         self.refused("compare", a, self.file("{}", "x.json"), naming="rows")
-        self.refused("compare", a, self.file("{", "x.json"), naming="not JSON")
+        self.refused("compare", a, self.file("{", "x.json"), naming="not a JSON document")
         self.refused("compare", a, naming="B")
 
 
