@@ -10,6 +10,8 @@
 #include <fstream>
 #include <optional>
 
+#include "dist/device.h"
+
 namespace relmpi {
 namespace {
 
@@ -37,9 +39,7 @@ char process_state(int pid) {
 
 RollCall::RollCall(int rank, int size) : rank_(rank), size_(size) {
   MPI_Comm_dup(MPI_COMM_WORLD, &comm_);
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
-  const Text mine = text_of(host.data());
+  const Text mine = text_of(host_name());
   std::vector<Text> all(static_cast<std::size_t>(size));
   MPI_Allgather(mine.data(), static_cast<int>(mine.size()), MPI_CHAR, all.data(),
                 static_cast<int>(mine.size()), MPI_CHAR, comm_);

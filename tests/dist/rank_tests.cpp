@@ -7,6 +7,7 @@
 #include "base/torch_headers.h"
 #include "dist/communicator.h"
 #include "dist/gradient_reducer.h"
+#include "tests/dist/leaves.h"
 
 namespace relmpi {
 namespace {
@@ -63,26 +64,6 @@ TEST(Ranks, BytesTravelWhole) {
   EXPECT_EQ(world->broadcast_bytes(world->rank() == 0 ? sent : "other"), sent);
   EXPECT_EQ(world->broadcast_bytes(""), "");
 }
-
-// Leaves of different sizes in one flat gradient, as model/parameters.h lays them out.
-struct Leaves {
-  explicit Leaves(std::vector<std::int64_t> sizes) {
-    std::int64_t total = 0;
-    for (const std::int64_t size : sizes) {
-      offsets.push_back(total);
-      total += size;
-    }
-    flat = at::zeros({total});
-    for (std::size_t i = 0; i < sizes.size(); ++i) {
-      at::Tensor leaf = at::ones({sizes[i]}).requires_grad_(true);
-      leaf.mutable_grad() = flat.narrow(0, offsets[i], sizes[i]);
-      leaves.push_back(leaf);
-    }
-  }
-  std::vector<at::Tensor> leaves;
-  std::vector<std::int64_t> offsets;
-  at::Tensor flat;
-};
 
 TEST(Reducer, EqualsOneSumPerLeafForAnyBucketSize) {
   for (const std::int64_t bucket : {4, 64, 1000, 1 << 20}) {

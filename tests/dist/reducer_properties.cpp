@@ -12,6 +12,7 @@
 #include "base/torch_headers.h"
 #include "dist/communicator.h"
 #include "dist/gradient_reducer.h"
+#include "tests/dist/leaves.h"
 
 namespace relmpi {
 namespace {
@@ -54,26 +55,6 @@ at::Tensor gradient_of(const Case& c, int step, int rank, int micro_batch, std::
     gradient.data_ptr<float>()[i] = static_cast<float>(random.below(9)) - 4;
   return gradient;
 }
-
-struct Leaves {
-  explicit Leaves(const std::vector<std::int64_t>& sizes) {
-    std::int64_t total = 0;
-    for (const std::int64_t size : sizes) {
-      offsets.push_back(total);
-      total += size;
-    }
-    offsets.push_back(total);
-    flat = at::zeros({total});
-    for (std::size_t i = 0; i < sizes.size(); ++i) {
-      at::Tensor leaf = at::ones({sizes[i]}).requires_grad_(true);
-      leaf.mutable_grad() = flat.narrow(0, offsets[i], sizes[i]);
-      leaves.push_back(leaf);
-    }
-  }
-  std::vector<at::Tensor> leaves;
-  std::vector<std::int64_t> offsets;  // and where the last one ends
-  at::Tensor flat;
-};
 
 // The backward pass of a micro-batch; leaves get their gradients in an order of this rank's own.
 void backward(const Case& c, const Leaves& x, int step, int micro_batch) {
