@@ -107,7 +107,7 @@ class BpeTokenizer::Encoder {
 BpeTokenizer::BpeTokenizer(TokenizerDescription description)
     : tokens_(std::move(description.tokens)),
       special_(tokens_.size(), false),
-      ids_(tokens_.size()),
+      ids_(std::move(description.ids)),
       merges_(std::move(description.merges)),
       pre_tokenizer_(std::move(description.pre_tokenizer)),
       added_(added_of(description, false)),
@@ -119,7 +119,6 @@ BpeTokenizer::BpeTokenizer(TokenizerDescription description)
       nfc_(description.nfc) {
   bytes_.reserve(tokens_.size());
   for (std::size_t id = 0; id < tokens_.size(); ++id) {
-    ids_.add(tokens_[id], static_cast<std::int32_t>(id));
     // A token with other characters than those of bytes stands for itself.
     bytes_.push_back(byte_level_bytes(tokens_[id]).value_or(tokens_[id]));
   }
