@@ -1,6 +1,7 @@
 #include <unicode/uregex.h>
 #include <unicode/ustring.h>
 
+#include <algorithm>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -129,7 +130,7 @@ std::size_t portable_length(std::string_view regex) {
       const bool known = std::string_view("sSdDrntpP").find(kind) != std::string_view::npos;
       if (digit || (letter && !known) || static_cast<unsigned char>(kind) >= 0x80) return i;
       if ((kind == 'p' || kind == 'P') && (rest.size() < 3 || rest[2] != '{')) return i;
-      ++i;
+      i += kind == 'p' || kind == 'P' ? std::min(rest.find('}'), rest.size() - 1) : 1;
     } else if (in_class) {
       if (c == '[' || c == '&' || rest.starts_with("--")) return i;
       if (c == ']') in_class = false;

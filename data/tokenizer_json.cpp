@@ -70,7 +70,8 @@ BpeMerges read_merges(const JsonFields& model, const PieceTable& ids) {
       return found;
     };
     joined.assign(left).append(right);
-    merges.add(id(left), id(right), rank++, id(joined));
+    const std::int32_t left_id = id(left), right_id = id(right);
+    merges.add(left_id, right_id, rank++, id(joined));
   }
   return merges;
 }
