@@ -39,18 +39,18 @@ void place_token(TokenizerDescription& out, std::vector<bool>& taken, const std:
   out.ids.add(token, id);
 }
 
-// The two tokens of a merge, "a b" or ["a", "b"].
-std::pair<std::string_view, std::string_view> parts_of(const Json& merge, const std::string& place) {
+// The two tokens of a merge, "a b" or ["a", "b"]; nothing where it is neither.
+std::optional<std::pair<std::string_view, std::string_view>> parts_of(const Json& merge) {
   if (merge.is_string()) {
     const std::string_view text = merge.get_ref<const std::string&>();
     const auto space = text.find(' ');
     if (space != std::string_view::npos && text.find(' ', space + 1) == std::string_view::npos)
-      return {text.substr(0, space), text.substr(space + 1)};
+      return std::pair(text.substr(0, space), text.substr(space + 1));
   } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-    return {merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>()};
+    return std::pair<std::string_view, std::string_view>(merge[0].get_ref<const std::string&>(),
+                                                         merge[1].get_ref<const std::string&>());
   }
-  throw InputError("{}: {} is no merge; it must be \"a b\" or [\"a\", \"b\"]", place,
-                   JsonFields::shown(merge));
+  return std::nullopt;
 }
 
 BpeMerges read_merges(const JsonFields& model, const PieceTable& ids) {
@@ -61,17 +61,21 @@ BpeMerges read_merges(const JsonFields& model, const PieceTable& ids) {
   for (const Json& merge : list) {
     // The first line of a merges.txt, which some files have kept.
     if (merge.is_string() && merge.get_ref<const std::string&>().starts_with("#version")) continue;
-    const std::string place = fmt::format("{}: merges[{}]", model.place(), rank);
-    const auto [left, right] = parts_of(merge, place);
+    const auto parts = parts_of(merge);
+    if (!parts)
+      throw InputError("{}: merges[{}]: {} is no merge; it must be \"a b\" or [\"a\", \"b\"]", model.place(),
+                       rank, JsonFields::shown(merge));
     const auto id = [&](std::string_view token) {
       const std::int32_t found = ids.find(token);
       if (found < 0)
-        throw InputError("{}: the token {} is not in the vocabulary", place, Json(std::string(token)).dump());
+        throw InputError("{}: merges[{}]: the token {} is not in the vocabulary", model.place(), rank,
+                         Json(std::string(token)).dump());
       return found;
     };
-    joined.assign(left).append(right);
-    const std::int32_t left_id = id(left), right_id = id(right);
-    merges.add(left_id, right_id, rank++, id(joined));
+    const std::int32_t left = id(parts->first), right = id(parts->second);
+    joined.assign(parts->first).append(parts->second);
+    merges.add(left, right, rank, id(joined));
+    ++rank;
   }
   return merges;
 }
