@@ -123,7 +123,7 @@ BpeTokenizer::BpeTokenizer(TokenizerDescription description)
     auto bytes = byte_level_bytes(token);
     of_bytes.push_back(bytes && !token.empty());
     // A token with other characters than those of bytes stands for itself.
-    bytes_.push_back(bytes ? std::move(*bytes) : token);
+    bytes_.push_back(std::move(bytes).value_or(token));
   }
   for (const AddedToken& token : description.added)
     if (token.special) special_[static_cast<std::size_t>(token.id)] = true;

@@ -18,7 +18,7 @@ std::string StreamingDecoder::push(std::int32_t id) {
     if (step.kind == Utf8Step::Kind::kUnfinished) break;
     certain += step.length;
   }
-  const std::string text = utf8_lossy(std::string_view(held_).substr(0, certain));
+  std::string text = utf8_lossy(std::string_view(held_).substr(0, certain));
   held_.erase(0, certain);
   return text;
 }

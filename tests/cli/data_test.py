@@ -196,6 +196,39 @@ class ModelFolders(testing.ProgramCase):
                 self.assertFalse(self.path("out").exists())
 
 
+class Tokenize(testing.ProgramCase):
+    TOKENIZER = {"added_tokens": [], "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False},
+                 "decoder": {"type": "ByteLevel"},
+                 "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2, "Ġ": 3}, "merges": ["a b"]}}
+
+    def tokenize(self, lines, *options):
+        return testing.run("relmpi-data", "tokenize", *options, input="".join(line + "\n" for line in lines))
+
+    def test_a_language_models_tokenizer(self):
+        folder = self.path("model")
+        testing.write(folder / "tokenizer.json", json.dumps(self.TOKENIZER))
+        done = self.tokenize(["ab a", "a?é"], "--tokenizer", folder)
+        self.assertEqual([json.loads(line) for line in done.stdout.splitlines()],
+                         [{"ids": [2, 3, 0], "tokens": ["ab", "Ġ", "a"]}, {"ids": [0], "tokens": ["a"]}])
+        self.assertIn("stdin:2: 3 bytes have no token", done.stderr)
+        self.assertIn("0x3f at 1, 0xc3 at 2, 0xa9 at 3", done.stderr)
+        self.assertNotIn("stdin:1:", done.stderr)
+        done = self.tokenize(["[2,3,0]", "[]"], "--tokenizer", folder / "tokenizer.json", "--decode", "--json")
+        self.assertEqual(json.loads(done.stdout), ["ab a", ""])
+        self.assert_refused(self.tokenize(["[2]", "[4]"], "--tokenizer", folder, "--decode"), "stdin:2", "no token has the id 4")
+        self.assert_refused(self.tokenize(["a"], "--tokenizer", folder, "--chat"), "no chat template", "plain text")
+        testing.write(folder / "chat_template.jinja", "{{ '[INST]' }}")
+        self.assert_refused(self.tokenize(["a"], "--tokenizer", folder, "--chat"), folder / "chat_template.jinja")
+
+    def test_one_of_two_tokenizers(self):
+        self.assert_refused(self.tokenize(["a"]), "--vocab", "--tokenizer")
+        self.assert_refused(self.tokenize(["a"], "--vocab", self.corpus.vocab, "--tokenizer", "x"), "--vocab")
+        self.assert_refused(self.tokenize(["a"], "--vocab", self.corpus.vocab, "--chat"), "--chat")
+        self.assert_refused(self.tokenize(["a"], "--tokenizer", self.path("none")), self.path("none"))
+        broken = testing.write(self.path("tokenizer.json"), json.dumps(self.TOKENIZER).replace("BPE", "Unigram"))
+        self.assert_refused(self.tokenize(["a"], "--tokenizer", broken), broken, "Unigram")
+
+
 class RealData(testing.ProgramCase):
     """ECSpell from text to score; one line of train_odw is bad on purpose."""
 
