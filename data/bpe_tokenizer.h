@@ -35,8 +35,8 @@ struct DroppedByte {
 
 struct Encoding {
   std::vector<std::int32_t> ids;
-  std::vector<std::string>
-      tokens;  // the tokens as the file writes them ("Ġworld"); an added one as in the text
+  // The tokens as the file writes them ("Ġworld"); an added one as the text has it.
+  std::vector<std::string> tokens;
   // Hugging Face's library leaves these bytes out where the file has no unk_token, and so does this one.
   std::vector<DroppedByte> dropped;
 };
