@@ -1,0 +1,193 @@
+#include "data/tokenizer_json.h"
+
+#include <algorithm>
+#include <limits>
+#include <unordered_map>
+
+#include "data/pre_tokenizer_json.h"
+#include "data/tokenizer_fields.h"
+
+namespace relmpi {
+namespace {
+
+using Json = nlohmann::json;
+using Ids = std::unordered_map<std::string_view, std::int32_t>;
+
+std::int32_t id_of(const Json& value, const std::string& place) {
+  if (!is_whole_number(value) || value.get<std::int64_t>() < 0 ||
+      value.get<std::int64_t>() >= std::numeric_limits<std::int32_t>::max())
+    throw InputError("{}: {} is no token id (a whole number, 0 to 2^31 - 2)", place,
+                     JsonFields::shown(value));
+  return value.get<std::int32_t>();
+}
+
+// Puts a token at its id. Ids may leave gaps, but small ones: the tables are as long as the largest id.
+void place_token(TokenizerDescription& out, std::vector<bool>& taken, const std::string& token,
+                 std::int32_t id, std::size_t tokens, const std::string& place) {
+  const auto at = static_cast<std::size_t>(id);
+  if (at >= 2 * tokens + 65536)
+    throw InputError("{}: the token {} has id {}, far above the number of tokens ({})", place,
+                     Json(token).dump(), id, tokens);
+  if (at >= taken.size()) {
+    taken.resize(at + 1, false);
+    out.tokens.resize(at + 1);
+  }
+  if (taken[at])
+    throw InputError("{}: the tokens {} and {} have the same id {}", place, Json(out.tokens[at]).dump(),
+                     Json(token).dump(), id);
+  taken[at] = true;
+  out.tokens[at] = token;
+}
+
+// The two tokens of a merge, "a b" or ["a", "b"].
+std::pair<std::string_view, std::string_view> parts_of(const Json& merge, const std::string& place) {
+  if (merge.is_string()) {
+    const std::string_view text = merge.get_ref<const std::string&>();
+    const auto space = text.find(' ');
+    if (space != std::string_view::npos && text.find(' ', space + 1) == std::string_view::npos)
+      return {text.substr(0, space), text.substr(space + 1)};
+  } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
+    return {merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>()};
+  }
+  throw InputError("{}: {} is no merge; it must be \"a b\" or [\"a\", \"b\"]", place,
+                   JsonFields::shown(merge));
+}
+
+BpeMerges read_merges(const JsonFields& model, const Ids& ids) {
+  const Json& list = model.array("merges");
+  BpeMerges merges(list.size());
+  std::int32_t rank = 0;
+  std::string joined;
+  for (const Json& merge : list) {
+    // The first line of a merges.txt, which some files have kept.
+    if (merge.is_string() && merge.get_ref<const std::string&>().starts_with("#version")) continue;
+    const std::string place = fmt::format("{}: merges[{}]", model.place(), rank);
+    const auto [left, right] = parts_of(merge, place);
+    const auto id = [&](std::string_view token) {
+      const auto found = ids.find(token);
+      if (found == ids.end())
+        throw InputError("{}: the token {} is not in the vocabulary", place, Json(std::string(token)).dump());
+      return found->second;
+    };
+    joined.assign(left).append(right);
+    merges.add(id(left), id(right), rank++, id(joined));
+  }
+  return merges;
+}
+
+void refuse_unbuilt(const JsonFields& model) {
+  if (model.text("type", "BPE") != "BPE")
+    model.unsupported("type", model.at("type"), "the model must be BPE");
+  if (model.flag("byte_fallback", false))
+    model.unsupported("byte_fallback", true, "bytes are tokens by ByteLevel there");
+  if (const auto* dropout = model.find("dropout"); dropout != nullptr && *dropout != 0)
+    model.unsupported("dropout", *dropout, "ids must not be random; set it to null");
+  for (const char* name : {"continuing_subword_prefix", "end_of_word_suffix"})
+    if (!model.text(name, "").empty()) model.unsupported(name, model.at(name), "null or empty");
+}
+
+void read_model(const JsonFields& model, std::size_t added, TokenizerDescription& out,
+                std::vector<bool>& taken) {
+  refuse_unbuilt(model);
+  const Json& vocabulary = model.at("vocab");
+  if (!vocabulary.is_object()) model.wrong("vocab", vocabulary, "an object of tokens and ids");
+  if (vocabulary.empty()) throw InputError("{}: the vocabulary is empty", model.place());
+  const std::string place = model.place() + ": vocab";
+  Ids ids;
+  ids.reserve(vocabulary.size());
+  out.tokens.reserve(vocabulary.size() + added);
+  for (const auto& [token, value] : vocabulary.items()) {
+    const std::int32_t id = id_of(value, place);
+    place_token(out, taken, token, id, vocabulary.size() + added, place);
+    // The key in the document stays where it is.
+    ids.emplace(token, id);
+  }
+  out.model_tokens = static_cast<std::int32_t>(vocabulary.size());
+  out.of_model = taken;
+  out.merges = read_merges(model, ids);
+  out.ignore_merges = model.flag("ignore_merges", false);
+  out.fuse_unknown = model.flag("fuse_unk", false);
+  if (model.find("unk_token") == nullptr) return;
+  const auto unknown = ids.find(model.text("unk_token"));
+  if (unknown == ids.end())
+    throw InputError("{}: unk_token {} is not in the vocabulary", model.place(),
+                     model.at("unk_token").dump());
+  out.unknown = unknown->second;
+}
+
+// Hugging Face's library numbers added tokens itself: as in the vocabulary, else behind everything so far. A
+// file that says otherwise would mean other ids there than here.
+void read_added(const Json& list, const std::string& place, TokenizerDescription& out,
+                std::vector<bool>& taken) {
+  if (!list.is_array()) throw InputError("{}: an array was expected", place);
+  const std::vector<std::string> model_tokens = out.tokens;
+  Ids ids;
+  for (std::size_t id = 0; id < model_tokens.size(); ++id)
+    if (taken[id]) ids.emplace(model_tokens[id], static_cast<std::int32_t>(id));
+  std::unordered_map<std::string, std::size_t> seen;
+  std::int32_t next = out.model_tokens;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const JsonFields fields(list[i], fmt::format("{}[{}]", place, i));
+    AddedToken token;
+    token.content = fields.text("content");
+    token.id = id_of(fields.at("id"), fields.place());
+    token.special = fields.flag("special", false);
+    token.single_word = fields.flag("single_word", false);
+    token.lstrip = fields.flag("lstrip", false);
+    token.rstrip = fields.flag("rstrip", false);
+    token.normalized = fields.flag("normalized", !token.special);
+    if (token.content.empty()) throw InputError("{}: the content is empty", fields.place());
+    if (!seen.emplace(token.content, i).second)
+      throw InputError("{}: the token {} is there twice; leave one of them", fields.place(),
+                       Json(token.content).dump());
+    const auto of_model = ids.find(token.content);
+    const std::int32_t expected = of_model == ids.end() ? next : of_model->second;
+    if (token.id != expected)
+      throw InputError(
+          "{}: the token {} has id {}, but Hugging Face's tokenizers gives it {}; write the file with them "
+          "again",
+          fields.place(), Json(token.content).dump(), token.id, expected);
+    if (of_model == ids.end())
+      place_token(out, taken, token.content, token.id, model_tokens.size() + list.size(), fields.place());
+    next = std::max(next, token.id + 1);
+    out.added.push_back(std::move(token));
+  }
+}
+
+bool reads_nfc(const Json* normalizer, const std::string& place) {
+  if (normalizer == nullptr) return false;
+  const JsonFields fields(*normalizer, place);
+  const std::string type = fields.text("type");
+  if (type == "NFC") return true;
+  if (type != "Sequence") fields.unsupported("type", fields.at("type"), "null, NFC or a Sequence of it");
+  bool nfc = false;
+  const Json& parts = fields.array("normalizers");
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    nfc = reads_nfc(&parts[i], fmt::format("{}.normalizers[{}]", place, i)) || nfc;
+  return nfc;
+}
+
+}  // namespace
+
+TokenizerDescription read_tokenizer_json(std::string_view bytes, const std::string& name) {
+  const Json document = parse_json(bytes, name);
+  const JsonFields file(document, name);
+  TokenizerDescription out;
+  const Json none = Json::array();
+  const Json& added = file.find("added_tokens") == nullptr ? none : file.at("added_tokens");
+  std::vector<bool> taken;
+  read_model(JsonFields(file.at("model"), name + ": model"), added.size(), out, taken);
+  read_added(added, name + ": added_tokens", out, taken);
+  out.nfc = reads_nfc(file.find("normalizer"), name + ": normalizer");
+  out.pre_tokenizer = read_pre_tokenizer(file.at("pre_tokenizer"), name + ": pre_tokenizer");
+  check_decoder(file.at("decoder"), name + ": decoder");
+  if (file.find("post_processor") != nullptr)
+    read_post_processor(file.at("post_processor"), name + ": post_processor", out.first_ids, out.last_ids);
+  for (const auto* ids : {&out.first_ids, &out.last_ids})
+    for (const std::int32_t id : *ids)
+      if (static_cast<std::size_t>(id) >= taken.size() || !taken[static_cast<std::size_t>(id)])
+        throw InputError("{}: post_processor: no token has the id {}", name, id);
+  return out;
+}
+
+}  // namespace relmpi
