@@ -40,7 +40,7 @@ PLAIN = [
     "In 1969, the first human being walked on",
     "A list of fruits: apple, banana,",
     "Dear Sir or Madam,\n\nI am writing to",
-    "The quick brown fox",
+    "The largest planet in the solar system is",
     "Q: How many legs does a spider have?\nA:",
 ]
 CHAT = [
