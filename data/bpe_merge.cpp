@@ -3,8 +3,9 @@
 #include <bit>
 #include <limits>
 #include <queue>
-#include <tuple>
 #include <utility>
+
+#include "base/error.h"
 
 namespace relmpi {
 namespace {
@@ -80,46 +81,47 @@ void BpeMerges::merge_short(std::vector<std::int32_t>& symbols) const {
 }
 
 void BpeMerges::merge_long(std::vector<std::int32_t>& symbols) const {
-  // The symbols are a list inside the vector; a merged one stays at its left part's place.
-  constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
-  struct Candidate {
-    std::int32_t rank;
-    std::size_t place;
-    std::int32_t left, right, merged;
-    bool operator>(const Candidate& other) const {
-      return std::tie(rank, place) > std::tie(other.rank, other.place);
-    }
-  };
-  const std::size_t size = symbols.size();
-  if (size < 2) return;
-  std::vector<std::size_t> next(size), previous(size);
-  for (std::size_t i = 0; i < size; ++i) {
+  // The symbols are a list inside the vector; a merged one stays at its left part's place. Candidates are
+  // (rank, place) in one word: a heap of millions of them is what a long run costs.
+  using Place = std::uint32_t;
+  constexpr Place kNone = std::numeric_limits<Place>::max();
+  if (symbols.size() < 2) return;
+  if (symbols.size() >= kNone)
+    throw InputError("a word of {} bytes is too long; give the text in parts", symbols.size());
+  const auto size = static_cast<Place>(symbols.size());
+  std::vector<Place> next(size), previous(size);
+  for (Place i = 0; i < size; ++i) {
     next[i] = i + 1 < size ? i + 1 : kNone;
     previous[i] = i > 0 ? i - 1 : kNone;
   }
   std::vector<bool> gone(size, false);
-  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> queue;
-  const auto offer = [&](std::size_t place) {
-    const std::size_t right = next[place];
-    if (const Entry* entry = find(symbols[place], symbols[right]))
-      queue.push({entry->rank, place, symbols[place], symbols[right], entry->merged});
+  std::vector<std::uint64_t> first;
+  const auto offer = [&](Place place, const auto& push) {
+    if (const Entry* entry = find(symbols[place], symbols[next[place]]))
+      push((static_cast<std::uint64_t>(entry->rank) << 32) | place);
   };
-  for (std::size_t i = 0; i + 1 < size; ++i) offer(i);
+  for (Place i = 0; i + 1 < size; ++i) offer(i, [&](std::uint64_t candidate) { first.push_back(candidate); });
+  std::priority_queue<std::uint64_t, std::vector<std::uint64_t>, std::greater<>> queue({}, std::move(first));
+  const auto push = [&](std::uint64_t candidate) { queue.push(candidate); };
   while (!queue.empty()) {
-    const Candidate top = queue.top();
+    const auto rank = static_cast<std::int32_t>(queue.top() >> 32);
+    const auto place = static_cast<Place>(queue.top());
     queue.pop();
-    const std::size_t right = gone[top.place] ? kNone : next[top.place];
-    // One of the two has been merged with another neighbour since.
-    if (right == kNone || symbols[top.place] != top.left || symbols[right] != top.right) continue;
-    symbols[top.place] = top.merged;
+    if (gone[place] || next[place] == kNone) continue;
+    const Place right = next[place];
+    // Each pair has a rank of its own; another one, or none, where a part has merged with its other
+    // neighbour.
+    const Entry* entry = find(symbols[place], symbols[right]);
+    if (entry == nullptr || entry->rank != rank) continue;
+    symbols[place] = entry->merged;
     gone[right] = true;
-    next[top.place] = next[right];
-    if (next[right] != kNone) previous[next[right]] = top.place;
-    if (previous[top.place] != kNone) offer(previous[top.place]);
-    if (next[top.place] != kNone) offer(top.place);
+    next[place] = next[right];
+    if (next[right] != kNone) previous[next[right]] = place;
+    if (previous[place] != kNone) offer(previous[place], push);
+    if (next[place] != kNone) offer(place, push);
   }
   std::size_t kept = 0;
-  for (std::size_t i = 0; i < size; ++i)
+  for (Place i = 0; i < size; ++i)
     if (!gone[i]) symbols[kept++] = symbols[i];
   symbols.resize(kept);
 }

@@ -14,11 +14,12 @@ class BpeMerges {
   // Makes room for `expected` pairs.
   explicit BpeMerges(std::size_t expected = 0);
 
-  // Ids are at least 0. A pair that is already there gets the new rank and result.
+  // Ids and ranks are at least 0; no two pairs have the same rank. A pair that is already there gets the new
+  // rank and result.
   void add(std::int32_t left, std::int32_t right, std::int32_t rank, std::int32_t merged);
 
   // Merges in place. Up to kShort symbols by looking for the best pair again and again, more of them in
-  // O(n log n) with a heap; both give the same.
+  // O(n log n) with a heap; both give the same. Throws InputError for more than 2^32 - 2 symbols.
   void merge(std::vector<std::int32_t>& symbols) const;
   void merge_short(std::vector<std::int32_t>& symbols) const;
   void merge_long(std::vector<std::int32_t>& symbols) const;

@@ -107,7 +107,7 @@ class BpeTokenizer::Encoder {
 BpeTokenizer::BpeTokenizer(TokenizerDescription description)
     : tokens_(std::move(description.tokens)),
       special_(tokens_.size(), false),
-      ids_(tokens_.size()),
+      ids_(std::move(description.ids)),
       merges_(std::move(description.merges)),
       pre_tokenizer_(std::move(description.pre_tokenizer)),
       added_(added_of(description, false)),
@@ -118,22 +118,25 @@ BpeTokenizer::BpeTokenizer(TokenizerDescription description)
       fuse_unknown_(description.fuse_unknown),
       nfc_(description.nfc) {
   bytes_.reserve(tokens_.size());
-  for (std::size_t id = 0; id < tokens_.size(); ++id) {
-    ids_.add(tokens_[id], static_cast<std::int32_t>(id));
+  std::vector<bool> of_bytes;
+  for (const std::string& token : tokens_) {
+    auto bytes = byte_level_bytes(token);
+    of_bytes.push_back(bytes && !token.empty());
     // A token with other characters than those of bytes stands for itself.
-    bytes_.push_back(byte_level_bytes(tokens_[id]).value_or(tokens_[id]));
+    bytes_.push_back(bytes ? std::move(*bytes) : token);
   }
   for (const AddedToken& token : description.added)
     if (token.special) special_[static_cast<std::size_t>(token.id)] = true;
-  build_piece_table(description);
+  build_piece_table(description, of_bytes);
 }
 
-void BpeTokenizer::build_piece_table(const TokenizerDescription& description) {
+void BpeTokenizer::build_piece_table(const TokenizerDescription& description,
+                                     const std::vector<bool>& of_bytes) {
   whole_pieces_ = PieceTable(tokens_.size());
   byte_ids_.fill(-1);
   std::vector<std::int32_t> by_bytes;  // tokens of the model that stand for bytes
   for (std::size_t id = 0; id < description.of_model.size(); ++id) {
-    if (!description.of_model[id] || tokens_[id].empty() || !byte_level_bytes(tokens_[id])) continue;
+    if (!description.of_model[id] || !of_bytes[id]) continue;
     by_bytes.push_back(static_cast<std::int32_t>(id));
     if (bytes_[id].size() == 1) byte_ids_[static_cast<std::uint8_t>(bytes_[id][0])] = by_bytes.back();
   }

@@ -88,7 +88,8 @@ class BpeTokenizer {
 
   explicit BpeTokenizer(TokenizerDescription description);
   Encoding encode_with(std::string_view text, const EncodeOptions& options, bool tokens) const;
-  void build_piece_table(const TokenizerDescription& description);
+  // `of_bytes`, by id: whether the token is written in the characters of bytes.
+  void build_piece_table(const TokenizerDescription& description, const std::vector<bool>& of_bytes);
 
   std::vector<std::string> tokens_;           // by id
   std::vector<std::string> bytes_;            // by id

@@ -1,6 +1,7 @@
 #include <unicode/uregex.h>
 #include <unicode/ustring.h>
 
+#include <algorithm>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -37,15 +38,18 @@ void demand(UErrorCode status, const char* what) {
   if (U_FAILURE(status)) throw InputError("{}: {}", what, u_errorName(status));
 }
 
+constexpr std::int32_t kTimeLimit = 20000;       // ICU's units, about 0.1 ms each; and more for longer texts
+constexpr std::int32_t kStackLimit = 256 << 20;  // bytes
+
 class IcuMatcher final : public PatternMatcher {
  public:
   explicit IcuMatcher(const URegularExpression* pattern) {
     UErrorCode status = U_ZERO_ERROR;
     regex_.reset(uregex_clone(pattern, &status));
     demand(status, "the regular expression cannot be copied");
-    // Steps of backtracking, in the library's units of some milliseconds: a pattern that explodes ends.
-    uregex_setTimeLimit(regex_.get(), 20000, &status);
-    demand(status, "the regular expression's time cannot be limited");
+    // Long runs of one class have room to be gone back over.
+    uregex_setStackLimit(regex_.get(), kStackLimit, &status);
+    demand(status, "the regular expression's memory cannot be limited");
   }
 
   void start(std::string_view text) override {
@@ -54,7 +58,10 @@ class IcuMatcher final : public PatternMatcher {
       throw InputError("a text of {} bytes is too long for a regular expression; give it in parts",
                        text.size());
     UErrorCode status = U_ZERO_ERROR;
-    uregex_setText(regex_.get(), text_.data(), static_cast<std::int32_t>(text_.size()), &status);
+    // A pattern that explodes ends. The limit is for all matches in the text together.
+    const auto length = static_cast<std::int32_t>(text_.size());
+    uregex_setTimeLimit(regex_.get(), kTimeLimit + length / 250, &status);
+    uregex_setText(regex_.get(), text_.data(), length, &status);
     demand(status, "the regular expression cannot take the text");
     units_ = bytes_ = 0;
     last_end_ = -1;
@@ -129,7 +136,7 @@ std::size_t portable_length(std::string_view regex) {
       const bool known = std::string_view("sSdDrntpP").find(kind) != std::string_view::npos;
       if (digit || (letter && !known) || static_cast<unsigned char>(kind) >= 0x80) return i;
       if ((kind == 'p' || kind == 'P') && (rest.size() < 3 || rest[2] != '{')) return i;
-      ++i;
+      i += kind == 'p' || kind == 'P' ? std::min(rest.find('}'), rest.size() - 1) : 1;
     } else if (in_class) {
       if (c == '[' || c == '&' || rest.starts_with("--")) return i;
       if (c == ']') in_class = false;

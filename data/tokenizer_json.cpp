@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <limits>
-#include <unordered_map>
+#include <unordered_set>
 
 #include "data/pre_tokenizer_json.h"
 #include "data/tokenizer_fields.h"
@@ -11,7 +11,6 @@ namespace relmpi {
 namespace {
 
 using Json = nlohmann::json;
-using Ids = std::unordered_map<std::string_view, std::int32_t>;
 
 std::int32_t id_of(const Json& value, const std::string& place) {
   if (!is_whole_number(value) || value.get<std::int64_t>() < 0 ||
@@ -37,23 +36,24 @@ void place_token(TokenizerDescription& out, std::vector<bool>& taken, const std:
                      Json(token).dump(), id);
   taken[at] = true;
   out.tokens[at] = token;
+  out.ids.add(token, id);
 }
 
-// The two tokens of a merge, "a b" or ["a", "b"].
-std::pair<std::string_view, std::string_view> parts_of(const Json& merge, const std::string& place) {
+// The two tokens of a merge, "a b" or ["a", "b"]; nothing where it is neither.
+std::optional<std::pair<std::string_view, std::string_view>> parts_of(const Json& merge) {
   if (merge.is_string()) {
     const std::string_view text = merge.get_ref<const std::string&>();
     const auto space = text.find(' ');
     if (space != std::string_view::npos && text.find(' ', space + 1) == std::string_view::npos)
-      return {text.substr(0, space), text.substr(space + 1)};
+      return std::pair(text.substr(0, space), text.substr(space + 1));
   } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-    return {merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>()};
+    return std::pair<std::string_view, std::string_view>(merge[0].get_ref<const std::string&>(),
+                                                         merge[1].get_ref<const std::string&>());
   }
-  throw InputError("{}: {} is no merge; it must be \"a b\" or [\"a\", \"b\"]", place,
-                   JsonFields::shown(merge));
+  return std::nullopt;
 }
 
-BpeMerges read_merges(const JsonFields& model, const Ids& ids) {
+BpeMerges read_merges(const JsonFields& model, const PieceTable& ids) {
   const Json& list = model.array("merges");
   BpeMerges merges(list.size());
   std::int32_t rank = 0;
@@ -61,16 +61,21 @@ BpeMerges read_merges(const JsonFields& model, const Ids& ids) {
   for (const Json& merge : list) {
     // The first line of a merges.txt, which some files have kept.
     if (merge.is_string() && merge.get_ref<const std::string&>().starts_with("#version")) continue;
-    const std::string place = fmt::format("{}: merges[{}]", model.place(), rank);
-    const auto [left, right] = parts_of(merge, place);
+    const auto parts = parts_of(merge);
+    if (!parts)
+      throw InputError("{}: merges[{}]: {} is no merge; it must be \"a b\" or [\"a\", \"b\"]", model.place(),
+                       rank, JsonFields::shown(merge));
     const auto id = [&](std::string_view token) {
-      const auto found = ids.find(token);
-      if (found == ids.end())
-        throw InputError("{}: the token {} is not in the vocabulary", place, Json(std::string(token)).dump());
-      return found->second;
+      const std::int32_t found = ids.find(token);
+      if (found < 0)
+        throw InputError("{}: merges[{}]: the token {} is not in the vocabulary", model.place(), rank,
+                         Json(std::string(token)).dump());
+      return found;
     };
-    joined.assign(left).append(right);
-    merges.add(id(left), id(right), rank++, id(joined));
+    const std::int32_t left = id(parts->first), right = id(parts->second);
+    joined.assign(parts->first).append(parts->second);
+    merges.add(left, right, rank, id(joined));
+    ++rank;
   }
   return merges;
 }
@@ -93,26 +98,21 @@ void read_model(const JsonFields& model, std::size_t added, TokenizerDescription
   if (!vocabulary.is_object()) model.wrong("vocab", vocabulary, "an object of tokens and ids");
   if (vocabulary.empty()) throw InputError("{}: the vocabulary is empty", model.place());
   const std::string place = model.place() + ": vocab";
-  Ids ids;
-  ids.reserve(vocabulary.size());
+  out.ids = PieceTable(vocabulary.size() + added);
   out.tokens.reserve(vocabulary.size() + added);
-  for (const auto& [token, value] : vocabulary.items()) {
-    const std::int32_t id = id_of(value, place);
-    place_token(out, taken, token, id, vocabulary.size() + added, place);
-    // The key in the document stays where it is.
-    ids.emplace(token, id);
-  }
+  for (const auto& [token, value] : vocabulary.items())
+    place_token(out, taken, token, id_of(value, place), vocabulary.size() + added, place);
   out.model_tokens = static_cast<std::int32_t>(vocabulary.size());
   out.of_model = taken;
-  out.merges = read_merges(model, ids);
+  out.merges = read_merges(model, out.ids);
   out.ignore_merges = model.flag("ignore_merges", false);
   out.fuse_unknown = model.flag("fuse_unk", false);
   if (model.find("unk_token") == nullptr) return;
-  const auto unknown = ids.find(model.text("unk_token"));
-  if (unknown == ids.end())
+  const std::int32_t unknown = out.ids.find(model.text("unk_token"));
+  if (unknown < 0)
     throw InputError("{}: unk_token {} is not in the vocabulary", model.place(),
                      model.at("unk_token").dump());
-  out.unknown = unknown->second;
+  out.unknown = unknown;
 }
 
 // Hugging Face's library numbers added tokens itself: as in the vocabulary, else behind everything so far. A
@@ -120,11 +120,7 @@ void read_model(const JsonFields& model, std::size_t added, TokenizerDescription
 void read_added(const Json& list, const std::string& place, TokenizerDescription& out,
                 std::vector<bool>& taken) {
   if (!list.is_array()) throw InputError("{}: an array was expected", place);
-  const std::vector<std::string> model_tokens = out.tokens;
-  Ids ids;
-  for (std::size_t id = 0; id < model_tokens.size(); ++id)
-    if (taken[id]) ids.emplace(model_tokens[id], static_cast<std::int32_t>(id));
-  std::unordered_map<std::string, std::size_t> seen;
+  std::unordered_set<std::string> seen;
   std::int32_t next = out.model_tokens;
   for (std::size_t i = 0; i < list.size(); ++i) {
     const JsonFields fields(list[i], fmt::format("{}[{}]", place, i));
@@ -137,18 +133,19 @@ void read_added(const Json& list, const std::string& place, TokenizerDescription
     token.rstrip = fields.flag("rstrip", false);
     token.normalized = fields.flag("normalized", !token.special);
     if (token.content.empty()) throw InputError("{}: the content is empty", fields.place());
-    if (!seen.emplace(token.content, i).second)
+    if (!seen.insert(token.content).second)
       throw InputError("{}: the token {} is there twice; leave one of them", fields.place(),
                        Json(token.content).dump());
-    const auto of_model = ids.find(token.content);
-    const std::int32_t expected = of_model == ids.end() ? next : of_model->second;
+    const std::int32_t of_model = out.ids.find(token.content);
+    const std::int32_t expected = of_model < 0 ? next : of_model;
     if (token.id != expected)
       throw InputError(
           "{}: the token {} has id {}, but Hugging Face's tokenizers gives it {}; write the file with them "
           "again",
           fields.place(), Json(token.content).dump(), token.id, expected);
-    if (of_model == ids.end())
-      place_token(out, taken, token.content, token.id, model_tokens.size() + list.size(), fields.place());
+    if (of_model < 0)
+      place_token(out, taken, token.content, token.id,
+                  list.size() + static_cast<std::size_t>(out.model_tokens), fields.place());
     next = std::max(next, token.id + 1);
     out.added.push_back(std::move(token));
   }

@@ -8,6 +8,7 @@
 
 #include "data/added_tokens.h"
 #include "data/bpe_merge.h"
+#include "data/piece_table.h"
 #include "data/pre_tokenizer.h"
 
 namespace relmpi {
@@ -15,7 +16,8 @@ namespace relmpi {
 // What a Hugging Face tokenizer.json says, where it is a byte-level BPE tokenizer.
 struct TokenizerDescription {
   std::vector<std::string>
-      tokens;  // by id, model and added ones, as written in the file; "" where an id has none
+      tokens;      // by id, model and added ones, as written in the file; "" where an id has none
+  PieceTable ids;  // by token
   std::int32_t model_tokens = 0;  // how many of them are the model's
   std::vector<bool> of_model;     // by id: whether the model has it
   BpeMerges merges;
