@@ -1,5 +1,7 @@
 #include "eval/llm_session.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <set>
 

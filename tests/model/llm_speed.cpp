@@ -1,6 +1,6 @@
-// How fast a decoder LLM is here, for scripts/llm-bench: one JSON line a measurement. Reads a line of options as JSON
-// from stdin for each, {"prompt_tokens":512,"new_tokens":64,"batch":1}, so that rounds can be interleaved with another
-// program's; ends with the input.
+// How fast a decoder LLM is here, for scripts/llm-bench. Reads lines {"prompt":512,"new":64,"batch":1} and
+// answers each with a line, as tests/reference/plain_generation.py does, so that rounds of both can be
+// interleaved.
 
 #include <ATen/Parallel.h>
 
@@ -28,7 +28,8 @@ double triad() {
   for (int round = 0; round < 5; ++round) {
     const auto start = Clock::now();
     at::parallel_for(0, kSize, 1 << 20, [&](std::int64_t begin, std::int64_t end) {
-      for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) a[i] = b[i] + 3 * c[i];
+      for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
+        a[i] = b[i] + 3 * c[i];
     });
     best = std::max(best, 3.0 * sizeof(float) * kSize / since(start));
   }
@@ -36,10 +37,10 @@ double triad() {
 }
 
 nlohmann::json measure(Llm& llm, const nlohmann::json& wanted) {
-  const auto length = wanted.at("prompt_tokens").get<std::int64_t>();
+  const auto length = wanted.at("prompt").get<std::int64_t>();
   const auto batch = wanted.at("batch").get<std::int64_t>();
   GenerationOptions options;
-  options.max_new_tokens = wanted.at("new_tokens").get<std::int64_t>();
+  options.max_new_tokens = wanted.at("new").get<std::int64_t>();
   options.ignore_end = true;
   std::vector<Request> requests;
   for (std::int64_t b = 0; b < batch; ++b) {
@@ -81,9 +82,8 @@ int main(int argc, char** argv) {
     Llm llm = open_llm(options);
     std::string line;
     while (std::getline(std::cin, line)) {
-      const auto wanted = nlohmann::json::parse(line);
-      nlohmann::json row = wanted.contains("triad") ? nlohmann::json::object() : measure(llm, wanted);
-      if (wanted.contains("triad")) row["triad_bytes_per_s"] = triad();
+      nlohmann::json row = measure(llm, nlohmann::json::parse(line));
+      row["triad_bytes_per_s"] = triad();
       fmt::print("{}\n", row.dump());
       std::fflush(stdout);
     }
