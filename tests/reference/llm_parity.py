@@ -5,8 +5,8 @@
   llm_parity.py FOLDER-OF-PROGRAMS --models smollm2   SmolLM2-135M-Instruct of scripts/get-smollm2
   llm_parity.py --self-check                          the reference alone
 
-dump_llm is the program: ragged batches and single sequences, each position and layer within 1e-4 of transformers, the
-same greedy text in a batch, one by one, and without the cache. Folders that were damaged on purpose must show. Exits 1 at
+dump_llm is the program: ragged batches and single sequences, each position and layer within 1e-4 of transformers (a few
+1e-4 where SmolLM2's logits are large), the same greedy text in a batch, one by one, and without the cache. Folders that were damaged on purpose must show. Exits 1 at
 a difference, 77 (skipped) where transformers or SmolLM2 cannot be had.
 """
 
@@ -31,8 +31,11 @@ except ImportError as error:
     sys.exit(77)
 
 TOLERANCE = 1e-4
-# Of SmolLM2's inner layers, whose logits reach 200: transformers itself, in fp32, is 1.3e-4 from its own fp64 there.
-RELATIVE = 1e-6
+# SmolLM2's logits reach 200 after the embeddings, 90 inside and 40 at the end, and its first position carries hidden
+# values of thousands that later layers take away again: transformers in fp32 is up to 1.3e-4 from its own fp64. There the
+# largest difference may grow with the layer's largest logit; what is wrong, rather than rounded, shows in the mean.
+RELATIVE = 4e-6
+MEAN = 2e-5
 CLEAR = 1e-3  # a gap between the two best logits that rounding cannot close
 THREADS = 1  # as ctest runs tests side by side
 
@@ -79,6 +82,8 @@ def difference(where, found, wanted, relative=0.0):
     demand(found.dtype == torch.float32, f"{where}: {found.dtype}, not float32")
     error = (found - wanted).abs().amax(-1)  # (T)
     limit = TOLERANCE + relative * float(wanted.abs().max())
+    mean = float((found - wanted).abs().mean())
+    demand(mean <= MEAN, f"{where}: on average {mean:.1e} from transformers, allowed {MEAN:.0e}")
     worst = float(error.max())
     at = int(error.argmax())
     demand(worst <= limit, f"{where}: position {at} is {worst:.1e} from transformers, allowed {limit:.1e}")
@@ -93,9 +98,9 @@ def compare_layers(program, folder, reference, sequences, relative=0.0):
         for layer, wanted in reference.layer_logits(ids):
             is_last = layer == reference.layers
             where = f"{folder.name}, sequence {b} of {len(ids)} tokens, layer {layer}"
-            worst = max(worst, difference(where, file.get_tensor(f"layer.{layer}.{b}"), wanted, relative * (not is_last)))
+            worst = max(worst, difference(where, file.get_tensor(f"layer.{layer}.{b}"), wanted, relative))
             if is_last:
-                worst = max(worst, difference(f"{where} (logits)", file.get_tensor(f"logits.{b}"), wanted))
+                worst = max(worst, difference(f"{where} (logits)", file.get_tensor(f"logits.{b}"), wanted, relative))
     return worst
 
 
@@ -213,7 +218,7 @@ def check_smollm2_long(program, folder, reference):
     text = "\n\n".join([*llm_cases.PLAIN, *llm_cases.CHAT, *llm_cases.TEXTS])
     ids = reference.tokenizer(text).input_ids
     found = program.logits(folder, [ids]).get_tensor("logits.0")
-    return f"{difference(f'{len(ids)} tokens', found, reference.logits(ids)):.1e}"
+    return f"{difference(f'{len(ids)} tokens', found, reference.logits(ids), RELATIVE):.1e}"
 
 
 def check_smollm2_text(program, folder, reference):

@@ -48,13 +48,15 @@ class Reference:
 
     def continued(self, ids, text, new_tokens):
         """Greedy text as `greedy` gives it, as far as it equals `text` (and one token more), from a single pass."""
+        text = self.without_end(text)
         choices = self.logits([*ids, *text])[len(ids) - 1 :]
         best = choices.topk(2)
         chosen, gaps = best.indices[:, 0].tolist(), (best.values[:, 0] - best.values[:, 1]).tolist()
         same = next((i for i, token in enumerate(text) if token != chosen[i]), len(text))
-        # An end that the text does not show comes after it, or the text is as long as it may be.
+        # What ends a text comes after it, unless it is as long as it may be.
         steps = min(same + 1, new_tokens)
-        return self.without_end(chosen[:steps]), min(gaps[:steps])
+        end = next((i for i, token in enumerate(chosen[:steps]) if token in self.ends), steps)
+        return chosen[:end], min(gaps[: end + 1])
 
     def without_end(self, ids):
         return ids[:-1] if ids and ids[-1] in self.ends else ids
