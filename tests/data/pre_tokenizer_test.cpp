@@ -96,6 +96,25 @@ TEST(PreTokenizer, MatchesGoWhereTheBehaviorSays) {
   EXPECT_EQ(pieces(SplitBehavior::kRemoved, true), (Pieces{"-", "-", "-"}));
 }
 
+// As Hugging Face's library does it: an empty match cuts, but one just behind a match does not count.
+TEST(PreTokenizer, EmptyMatchesCut) {
+  const auto pieces = [](SplitBehavior behavior, bool invert = false) {
+    return split(one_step(regex_pattern("x*"), behavior, invert), "axxbbx");
+  };
+  EXPECT_EQ(pieces(SplitBehavior::kIsolated), (Pieces{"a", "xx", "b", "b", "x"}));
+  EXPECT_EQ(pieces(SplitBehavior::kMergedWithPrevious), (Pieces{"axx", "b", "bx"}));
+  EXPECT_EQ(pieces(SplitBehavior::kMergedWithNext), (Pieces{"a", "xxb", "b", "x"}));
+  EXPECT_EQ(pieces(SplitBehavior::kMergedWithPrevious, true), (Pieces{"a", "xxb", "b", "x"}));
+  EXPECT_EQ(pieces(SplitBehavior::kContiguous), (Pieces{"a", "xx", "b", "b", "x"}));
+}
+
+// Two seconds of time, then the text is refused.
+TEST(PreTokenizer, ARegularExpressionThatExplodesEnds) {
+  const auto rules = one_step(regex_pattern("(?:a*)*(?:a|aa)+x"));
+  EXPECT_NE(message_of<InputError>([&] { split(rules, std::string(80, 'a')); }).find("gave up"),
+            std::string::npos);
+}
+
 TEST(PreTokenizer, StepsCutThePiecesOfTheStepBefore) {
   PreTokenizer rules = one_step(digit_pattern());
   rules.after.push_back({regex_pattern(kGpt2Regex), SplitBehavior::kIsolated, false});
@@ -113,8 +132,6 @@ TEST(PreTokenizer, ASpaceIsPutBeforeEachPieceThatHasNone) {
 TEST(PreTokenizer, OtherRegularExpressionsAreTakenOrRefused) {
   EXPECT_EQ(split(one_step(regex_pattern(R"([\p{L}\p{M}]+|\d{2})")), "né\u0301e12 3"),
             (Pieces{"né\u0301e", "12", " 3"}));
-  // An empty match cuts, and one just behind a match does not count.
-  EXPECT_EQ(split(one_step(regex_pattern("x*")), "axxb"), (Pieces{"a", "xx", "b"}));
   for (const char* regex : {R"(\w+)", "^a", "a$", "a.b", R"(\bx)", R"(\h)", "[[:alpha:]]", "[a&&b]",
                             "(?<n>a)", R"((a)\1)", "(?m:a)"})
     EXPECT_NE(message_of<InputError>([&] { regex_pattern(regex); }).find("libraries read differently"),
