@@ -180,7 +180,8 @@ nlohmann::json describe_devices() {
                        {"uuid", gpu_uuid(i)},
                        {"memory_total", total},
                        {"memory_free", free},
-                       {"memory_used_by_us", used_by_us(i)}});
+                       {"memory_used_by_us", used_by_us(i)},
+                       {"integrated", properties.integrated != 0}});
   }
 #endif
   return devices;

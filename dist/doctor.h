@@ -30,7 +30,7 @@ std::string environment_text(const nlohmann::json& document);
 std::string devices_text(const nlohmann::json& document);
 std::string allreduce_text(const nlohmann::json& document);
 
-// "64MiB", "1GB", "4096" in bytes: GB is 10^9 bytes and GiB 2^30. Throws InputError.
+// "64MiB", "1GB", "4096" in bytes, read by parse_memory; more than 0. Throws InputError.
 std::int64_t parse_bytes(const std::string& text);
 
 }  // namespace relmpi

@@ -7,6 +7,7 @@
 #include "base/torch_headers.h"
 #include "dist/device.h"
 #include "dist/doctor.h"
+#include "dist/placement_options.h"
 #if RELMPI_CUDA
 #include <c10/cuda/CUDAStream.h>
 #endif
@@ -49,31 +50,9 @@ double time_all_reduce(Communicator& communicator, at::Device device, std::int64
 }
 
 std::int64_t parse_bytes(const std::string& text) {
-  std::size_t used = 0;
-  double value = -1;
-  try {
-    value = std::stod(text, &used);
-  } catch (const std::exception&) {
-    used = 0;
-  }
-  const std::string unit = text.substr(used);
-  double factor = 0;
-  for (const auto& [name, size] :
-       std::initializer_list<std::pair<const char*, double>>{{"", 1.0},
-                                                             {"B", 1.0},
-                                                             {"KB", 1e3},
-                                                             {"MB", 1e6},
-                                                             {"GB", 1e9},
-                                                             {"TB", 1e12},
-                                                             {"KiB", 1024.0},
-                                                             {"MiB", 1048576.0},
-                                                             {"GiB", 1073741824.0},
-                                                             {"TiB", 1099511627776.0}})
-    if (unit == name) factor = size;
-  if (used == 0 || factor == 0 || !std::isfinite(value) || value <= 0)
-    throw InputError("'{}' is no size: write a number and B, KB, MB, GB, KiB, MiB or GiB, such as 64MiB",
-                     text);
-  return static_cast<std::int64_t>(value * factor);
+  const std::int64_t bytes = parse_memory(text);
+  if (bytes == 0) throw InputError("'{}' is a size of no byte; give more, such as 64MiB", text);
+  return bytes;
 }
 
 nlohmann::json measure_allreduce(Communicator& communicator, at::Device device, std::int64_t bytes) {

@@ -7,6 +7,7 @@
 #include "base/torch_headers.h"
 #include "dist/device.h"
 #include "dist/doctor.h"
+#include "dist/doctor_plan.h"
 #include "dist/host_checks.h"
 
 int main(int argc, char** argv) {
@@ -18,6 +19,7 @@ int main(int argc, char** argv) {
       "  relmpi-doctor environment                 versions, devices, and what will hurt\n"
       "  mpirun -np 4 relmpi-doctor environment    the same for every rank: hosts, devices, cores\n"
       "  mpirun -np 4 relmpi-doctor allreduce      does the interconnect add up, and how fast\n"
+      "  relmpi-doctor plan --model-config DIR      where the layers of a language model would go\n"
       "Two GPUs slower than one? A hang at the start? Begin with these.",
       "relmpi-doctor");
   app.require_subcommand(1);
@@ -31,6 +33,10 @@ int main(int argc, char** argv) {
   CLI::App* devices = command("devices", "GPUs that this process sees, and their memory");
   CLI::App* environment = command("environment", "versions, launcher, ranks, hosts, devices and threads");
   CLI::App* allreduce = command("allreduce", "checked all-reduce: latency and bus bandwidth by size");
+  CLI::App* plan =
+      command("plan", "where the parts of a decoder LLM go: devices, bytes, room for the KV cache");
+  PlanOptions plan_options;
+  add_plan_options(*plan, plan_options);
   for (CLI::App* sub : {environment, allreduce})
     sub->add_option("--device", device, "auto, cpu, cuda or cuda:N");
   allreduce->add_option("--bytes", bytes, "largest message, such as 64MiB")->capture_default_str();
@@ -42,6 +48,11 @@ int main(int argc, char** argv) {
     };
     if (*devices) {
       show(describe_devices(), &devices_text);
+      return 0;
+    }
+    if (*plan) {
+      const auto document = make_plan_document(plan_options, &describe_devices);
+      fmt::print("{}", json ? document.dump() + "\n" : plan_text(document));
       return 0;
     }
     const CommunicatorOptions options;

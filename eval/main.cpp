@@ -3,7 +3,9 @@
 #include "base/tool.h"
 #include "eval/commands_csc.h"
 #include "eval/commands_decisions.h"
+#include "eval/commands_decode.h"
 #include "eval/commands_diagnose.h"
+#include "eval/commands_likelihood.h"
 #include "eval/commands_strategies.h"
 
 int main(int argc, char** argv) {
@@ -14,6 +16,8 @@ int main(int argc, char** argv) {
   std::unique_ptr<relmpi::Communicator> communicator;
   relmpi::add_csc_command(app, body, communicator);
   relmpi::add_strategies_command(app, body, communicator);
+  relmpi::add_decode_command(app, body, communicator);
+  relmpi::add_likelihood_command(app, body, communicator);
   relmpi::add_diagnose_command(app, body, communicator);
   relmpi::add_mdp_command(app, body);
   relmpi::add_score_command(app, body);

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/json.h"
+#include "base/json_fields.h"
 
 namespace relmpi {
 namespace {
@@ -34,43 +34,17 @@ std::string name_of(const Names<Enum, size>& names, Enum value) {
   RELMPI_CHECK(false, "unnamed value of an enumeration");
 }
 
-// Reads typed fields of one JSON object; errors name file and field.
-class Fields {
- public:
-  Fields(const json& object, std::string file) : object_(object), file_(std::move(file)) {}
-
-  template <typename T>
-  void read(const char* name, T& value, bool required = false) const {
-    if (!object_.contains(name)) {
-      if (required) throw InputError("{}: the field \"{}\" is missing", file_, name);
-      return;
-    }
-    const json& found = object_.at(name);
-    bool right = found.is_string();
-    if constexpr (std::is_same_v<T, std::int64_t>) right = is_whole_number(found);
-    if constexpr (std::is_same_v<T, double>) right = found.is_number();
-    if (!right)
-      throw InputError("{}: the field \"{}\" has the value {}, which is of the wrong kind", file_, name,
-                       found.dump());
-    value = found.get<T>();
+template <typename Enum, std::size_t size>
+void read_name(const JsonFields& fields, const char* name, Enum& value, const Names<Enum, size>& names) {
+  std::string text = name_of(names, value);
+  fields.read(name, text);
+  for (const auto& [known, known_name] : names) {
+    if (text != known_name) continue;
+    value = known;
+    return;
   }
-
-  template <typename Enum, std::size_t size>
-  void read(const char* name, Enum& value, const Names<Enum, size>& names) const {
-    std::string text = name_of(names, value);
-    read(name, text);
-    for (const auto& [known, known_name] : names) {
-      if (text != known_name) continue;
-      value = known;
-      return;
-    }
-    throw InputError("{}: the field \"{}\" has the unknown value \"{}\"", file_, name, text);
-  }
-
- private:
-  const json& object_;
-  std::string file_;
-};
+  throw InputError("{}: the field \"{}\" has the unknown value \"{}\"", fields.file(), name, text);
+}
 
 // The object that the field holds; an empty one where there is none.
 json object_in(const json& parent, const char* name, const std::string& file) {
@@ -126,8 +100,7 @@ void ModelConfig::validate() const {
 
 ModelConfig load_config(const std::filesystem::path& file) {
   const json document = parse_json(read_file(file), file.string());
-  if (!document.is_object()) throw InputError("{}: a JSON object was expected", file.string());
-  const Fields bert(document, file.string());
+  const JsonFields bert(document, file.string());
   std::string model_type = "bert";
   bert.read("model_type", model_type);
   if (model_type != "bert")
@@ -152,18 +125,18 @@ ModelConfig load_config(const std::filesystem::path& file) {
   config.max_length = std::min(config.max_length, config.max_position_embeddings);
 
   const json ours = object_in(document, "dgca", file.string());
-  const Fields dgca(ours, file.string() + " (dgca)");
+  const JsonFields dgca(ours, file.string() + " (dgca)");
   dgca.read("prompt_length", config.prompt_length);
   dgca.read("candidates", config.candidates);
   dgca.read("max_length", config.max_length);
   dgca.read("dropout", config.head_dropout);
-  dgca.read("positions", config.positions, kPositions);
-  dgca.read("layer_norm", config.layer_norm, kNormPlaces);
-  dgca.read("ablation", config.ablation, kAblations);
-  dgca.read("output", config.output, kOutputs);
-  dgca.read("candidate_source", config.candidate_source, kSources);
+  read_name(dgca, "positions", config.positions, kPositions);
+  read_name(dgca, "layer_norm", config.layer_norm, kNormPlaces);
+  read_name(dgca, "ablation", config.ablation, kAblations);
+  read_name(dgca, "output", config.output, kOutputs);
+  read_name(dgca, "candidate_source", config.candidate_source, kSources);
   const json thresholds = object_in(ours, "thresholds", file.string() + " (dgca)");
-  const Fields decision(thresholds, file.string() + " (dgca.thresholds)");
+  const JsonFields decision(thresholds, file.string() + " (dgca.thresholds)");
   decision.read("detect", config.thresholds.detect);
   decision.read("gate", config.thresholds.gate);
   decision.read("margin", config.thresholds.margin);

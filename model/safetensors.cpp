@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/mapped_file.h"
 
 namespace relmpi {
 namespace {
@@ -45,7 +47,7 @@ struct Entry {
   std::uint64_t begin, end;
 };
 
-std::uint64_t header_length(const std::string& bytes, const std::string& file) {
+std::uint64_t header_length(std::string_view bytes, const std::string& file) {
   if (bytes.size() < 8) throw InputError("{} has {} bytes and is no safetensors file", file, bytes.size());
   std::uint64_t length = 0;
   for (int i = 7; i >= 0; --i)
@@ -105,8 +107,8 @@ Entry parse_entry(const std::string& name, const json& value, const std::string&
   return entry;
 }
 
-std::vector<Entry> parse_header(const std::string& bytes, std::uint64_t length, const std::string& file) {
-  const json header = parse_json(std::string_view(bytes).substr(8, length), file);
+std::vector<Entry> parse_header(std::string_view bytes, std::uint64_t length, const std::string& file) {
+  const json header = parse_json(bytes.substr(8, length), file);
   if (!header.is_object()) throw InputError("{}: the header is not a JSON object", file);
   std::vector<Entry> entries;
   for (const auto& [name, value] : header.items())
@@ -131,17 +133,31 @@ std::vector<Entry> parse_header(const std::string& bytes, std::uint64_t length, 
 
 }  // namespace
 
-std::map<std::string, at::Tensor> read_safetensors(const std::filesystem::path& path) {
+std::map<std::string, at::Tensor> map_safetensors(const std::filesystem::path& path) {
   const std::string file = path.string();
-  const std::string bytes = read_file(path);
+  const auto mapping = std::make_shared<const MappedFile>(path);
+  const std::string_view bytes = mapping->bytes();
   const std::uint64_t length = header_length(bytes, file);
   std::map<std::string, at::Tensor> tensors;
   for (const Entry& entry : parse_header(bytes, length, file)) {
-    at::Tensor tensor = at::empty(entry.shape, entry.dtype);
-    if (entry.end > entry.begin)
-      std::memcpy(tensor.data_ptr(), bytes.data() + 8 + length + entry.begin, entry.end - entry.begin);
+    const char* begin = bytes.data() + 8 + length + entry.begin;
+    const bool aligned = reinterpret_cast<std::uintptr_t>(begin) % c10::elementSize(entry.dtype) == 0;
+    at::Tensor tensor;
+    if (aligned && entry.end > entry.begin) {
+      tensor = at::from_blob(
+          const_cast<char*>(begin), entry.shape, [mapping](void*) {}, at::TensorOptions(entry.dtype));
+    } else {
+      tensor = at::empty(entry.shape, entry.dtype);
+      if (entry.end > entry.begin) std::memcpy(tensor.data_ptr(), begin, entry.end - entry.begin);
+    }
     tensors.emplace(entry.name, std::move(tensor));
   }
+  return tensors;
+}
+
+std::map<std::string, at::Tensor> read_safetensors(const std::filesystem::path& path) {
+  auto tensors = map_safetensors(path);
+  for (auto& [name, tensor] : tensors) tensor = tensor.clone();
   return tensors;
 }
 

@@ -17,6 +17,10 @@ namespace relmpi {
 // shape and dtype.
 std::map<std::string, at::Tensor> read_safetensors(const std::filesystem::path& file);
 
+// The same without a copy: the tensors look into the file, which stays mapped while one of them lives. They
+// must not be written to.
+std::map<std::string, at::Tensor> map_safetensors(const std::filesystem::path& file);
+
 // Writes atomically (temporary name, fsync, rename), tensors in the order given, host or device, made
 // contiguous. `metadata` lands in "__metadata__" ({"format": "pt"} makes transformers accept the file).
 void write_safetensors(const std::filesystem::path& file,

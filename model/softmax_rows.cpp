@@ -3,34 +3,16 @@
 #include <ATen/Parallel.h>
 
 #include <array>
-#include <bit>
 #include <cmath>
 
 #include "base/torch_headers.h"
-#include "model/vector_clones.h"
+#include "model/vector_math.h"
 
 namespace relmpi {
 namespace {
 
 constexpr std::int64_t kLanes = 16;      // partial sums, so that a loop over a row can be vectorised
 constexpr std::int64_t kBlockRows = 32;  // rows whose bias gradients are summed before the blocks are
-
-// exp(x) to about 2e-7 relative: 2^n times a polynomial (Taylor) on [-ln 2 / 2, ln 2 / 2]. Below -87 it stays
-// at exp(-87) = 1.6e-38, which no sum of probabilities sees.
-RELMPI_INLINE float exp_of(float x) {
-  x = std::min(std::max(x, -87.0F), 88.0F);
-  const float n = std::floor(x * 1.44269504F + 0.5F);
-  const float r = (x - n * 0.693359375F) + n * 2.12194440e-4F;  // ln 2 in two parts (Cody, Waite)
-  float p = 1.0F / 5040;
-  p = p * r + 1.0F / 720;
-  p = p * r + 1.0F / 120;
-  p = p * r + 1.0F / 24;
-  p = p * r + 1.0F / 6;
-  p = p * r + 0.5F;
-  p = p * r + 1.0F;
-  p = p * r + 1.0F;
-  return p * std::bit_cast<float>((static_cast<std::int32_t>(n) + 127) << 23);
-}
 
 // z = logits + bias.
 RELMPI_VECTOR_CLONES void read_row(const float* logits, const float* bias, float* z, std::int64_t size) {
@@ -39,20 +21,15 @@ RELMPI_VECTOR_CLONES void read_row(const float* logits, const float* bias, float
 
 RELMPI_VECTOR_CLONES void read_row(const std::uint16_t* logits, const float* bias, float* z,
                                    std::int64_t size) {
-  for (std::int64_t i = 0; i < size; ++i)
-    z[i] = std::bit_cast<float>(static_cast<std::uint32_t>(logits[i]) << 16) + bias[i];
+  for (std::int64_t i = 0; i < size; ++i) z[i] = to_float(logits[i]) + bias[i];
 }
 
 RELMPI_VECTOR_CLONES void write_row(const float* z, float* out, std::int64_t size) {
   for (std::int64_t i = 0; i < size; ++i) out[i] = z[i];
 }
 
-// Round to nearest, ties to even. The values are finite.
 RELMPI_VECTOR_CLONES void write_row(const float* z, std::uint16_t* out, std::int64_t size) {
-  for (std::int64_t i = 0; i < size; ++i) {
-    const auto bits = std::bit_cast<std::uint32_t>(z[i]);
-    out[i] = static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16);
-  }
+  for (std::int64_t i = 0; i < size; ++i) store(z[i], out + i);
 }
 
 RELMPI_VECTOR_CLONES float log_sum_exp(const float* z, std::int64_t size) {

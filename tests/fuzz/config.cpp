@@ -9,10 +9,12 @@
 namespace relmpi {
 namespace {
 
-// What the file says is what is kept, but for two fields that nobody reads.
+// What the file says is what is kept, but for two fields that nobody reads; a null says nothing.
 void check_kept(const nlohmann::json& file, const nlohmann::json& kept) {
   for (const auto& [name, value] : kept.items()) {
-    if (!file.contains(name) || name == "architectures" || name == "tie_word_embeddings") continue;
+    if (!file.contains(name) || file[name].is_null() || name == "architectures" ||
+        name == "tie_word_embeddings")
+      continue;
     if (value.is_object())
       check_kept(file[name], value);
     else

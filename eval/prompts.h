@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "data/bpe_tokenizer.h"
+#include "data/chat_template.h"
+
+namespace relmpi {
+
+struct Prompt {
+  std::vector<ChatMessage> messages;  // one of the user, unless the line is a conversation
+  std::string place;                  // file:line, for errors
+};
+
+// A prompt a line: a text; JSON {"prompt": text}; or JSON {"messages": [{"role":..,"content":..}, ...]}. In a
+// .jsonl file every line is JSON. Empty lines are left out. Throws InputError naming file and line.
+std::vector<Prompt> read_prompts(const std::filesystem::path& file);
+
+// The ids of a prompt: with `chat` as the model's template writes the conversation, else the text as it is,
+// which must then be one message. Warns of bytes without a token. Throws InputError where no token comes out.
+std::vector<std::int32_t> encode_prompt(const Prompt& prompt, const BpeTokenizer& tokenizer,
+                                        const ChatTemplate* chat);
+
+}  // namespace relmpi

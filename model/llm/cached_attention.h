@@ -1,0 +1,43 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace relmpi {
+
+// Rows of one forward pass that continue one sequence: rows first .. first + count - 1, at the positions
+// start .. start + count - 1.
+struct Segment {
+  std::int64_t sequence, first, count, start;
+};
+
+// What the attention of all layers on one device needs to know of the new rows.
+struct AttentionPlan {
+  std::vector<Segment> segments;  // cover the N rows in order, each with a sequence of its own
+  // Where libtorch takes all segments at once (not undefined): which slots each row sees.
+  at::Tensor mask;    // (segments, 1, rows of each, slots) bool
+  at::Tensor chosen;  // (segments) int64, undefined where they are all sequences of the cache, in order
+};
+
+// For a cache of `sequences` sequences and tensors like `x` (its device and dtype).
+AttentionPlan plan_attention(std::vector<Segment> segments, std::int64_t sequences, const at::Tensor& x);
+
+// Causal attention of new rows over the cache, which holds their own keys and values already:
+// softmax(q K^T / sqrt(head_dim)) V over the slots 0 .. position of the row's sequence (Vaswani et al. 2017),
+// query heads sharing key heads in groups (Ainslie et al. 2023). queries (N, heads, head_dim), keys and
+// values (sequences, kv_heads, capacity, head_dim). Returns (N, heads * head_dim).
+//
+// On the CPU, segments of few rows go through decode_attention (a row's result does not depend on the
+// others); longer ones, and GPUs, through libtorch's scaled_dot_product_attention.
+at::Tensor cached_attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
+                            const AttentionPlan& plan);
+
+namespace portable {
+AttentionPlan plan_attention(std::vector<Segment> segments, std::int64_t sequences, at::Device device);
+at::Tensor cached_attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
+                            const AttentionPlan& plan);
+}  // namespace portable
+
+}  // namespace relmpi

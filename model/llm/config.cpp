@@ -1,0 +1,187 @@
+#include "model/llm/config.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "base/json_fields.h"
+
+namespace relmpi {
+namespace {
+
+using nlohmann::json;
+
+// Sizes beyond these belong to no model; products of them stay far below 2^63.
+constexpr std::int64_t kLargest = std::int64_t{1} << 24;
+constexpr std::int64_t kMostLayers = 4096;
+
+void demand(bool holds, const char* field, double value, const char* rule) {
+  if (!holds) throw InputError("model configuration: {} is {}, but must be {}", field, value, rule);
+}
+
+// A token id or a list of them.
+std::vector<std::int64_t> read_ids(const JsonFields& fields, const json& object, const char* name) {
+  if (!fields.has(name)) return {};
+  const json& found = object.at(name);
+  std::vector<std::int64_t> ids;
+  for (const json& id : found.is_array() ? found : json::array({found})) {
+    if (!is_whole_number(id) || id < 0)
+      throw InputError("{}: the field \"{}\" has the value {}; token ids are expected", fields.file(), name,
+                       found.dump());
+    ids.push_back(id.get<std::int64_t>());
+  }
+  return ids;
+}
+
+RopeScaling scaling_of(const JsonFields& fields) {
+  std::string kind = "default";
+  if (!fields.read("rope_type", kind)) fields.read("type", kind);
+  if (kind == "default") return RopeScaling::kNone;
+  if (kind == "llama3") return RopeScaling::kLlama3;
+  if (kind == "yarn") return RopeScaling::kYarn;
+  throw InputError("{}: RoPE scaling \"{}\" is not built; \"default\", \"llama3\" and \"yarn\" are",
+                   fields.file(), kind);
+}
+
+template <typename T>
+void read_optional(const JsonFields& fields, const char* name, std::optional<T>& value) {
+  T found{};
+  if (fields.read(name, found)) value = found;
+}
+
+void read_scaling(const json& object, const std::string& file, RopeConfig& rope) {
+  const JsonFields fields(object, file);
+  fields.read("rope_theta", rope.theta);  // transformers 5 keeps it here
+  rope.scaling = scaling_of(fields);
+  if (rope.scaling == RopeScaling::kNone) return;
+  const bool llama3 = rope.scaling == RopeScaling::kLlama3;
+  fields.read("factor", rope.factor, true);
+  fields.read("original_max_position_embeddings", rope.original_max_position_embeddings, llama3);
+  if (llama3) {
+    fields.read("low_freq_factor", rope.low_freq_factor, true);
+    fields.read("high_freq_factor", rope.high_freq_factor, true);
+    return;
+  }
+  fields.read("beta_fast", rope.beta_fast);
+  fields.read("beta_slow", rope.beta_slow);
+  fields.read("truncate", rope.truncate);
+  read_optional(fields, "attention_factor", rope.attention_factor);
+  read_optional(fields, "mscale", rope.mscale);
+  read_optional(fields, "mscale_all_dim", rope.mscale_all_dim);
+}
+
+RopeConfig read_rope(const JsonFields& fields, const json& object, std::int64_t max_position_embeddings) {
+  RopeConfig rope;
+  fields.read("rope_theta", rope.theta);
+  for (const char* name : {"rope_scaling", "rope_parameters"})
+    if (fields.has(name)) read_scaling(object.at(name), fmt::format("{} ({})", fields.file(), name), rope);
+  if (rope.original_max_position_embeddings == 0)
+    rope.original_max_position_embeddings = max_position_embeddings;
+  double partial = 1;
+  fields.read("partial_rotary_factor", partial);
+  if (partial != 1)
+    throw InputError("{}: partial_rotary_factor is {}; only 1 is built", fields.file(), partial);
+  return rope;
+}
+
+void refuse_sliding_window(const JsonFields& fields, const json& object) {
+  bool used = false;
+  fields.read("use_sliding_window", used);
+  if (fields.has("layer_types"))
+    for (const json& type : object.at("layer_types")) used = used || type != "full_attention";
+  if (used)
+    throw InputError(
+        "{}: the model uses sliding windows (use_sliding_window or layer_types), which are not built; set "
+        "use_sliding_window to false where texts stay shorter than the window",
+        fields.file());
+}
+
+void read_shape(const JsonFields& fields, LlmConfig& config) {
+  fields.read("vocab_size", config.vocab_size, true);
+  fields.read("hidden_size", config.hidden_size, true);
+  fields.read("intermediate_size", config.intermediate_size, true);
+  fields.read("num_hidden_layers", config.num_hidden_layers, true);
+  fields.read("num_attention_heads", config.num_attention_heads, true);
+  config.num_key_value_heads = config.num_attention_heads;
+  fields.read("num_key_value_heads", config.num_key_value_heads);
+  config.max_position_embeddings = config.model_type == "llama" ? 2048 : 32768;
+  fields.read("max_position_embeddings", config.max_position_embeddings);
+  fields.read("rms_norm_eps", config.rms_norm_eps);
+  fields.read("tie_word_embeddings", config.tie_word_embeddings);
+  if (config.model_type == "qwen3") config.head_dim = 128;
+  fields.read("head_dim", config.head_dim);
+  demand(config.num_attention_heads > 0, "num_attention_heads",
+         static_cast<double>(config.num_attention_heads), "at least 1");
+  if (config.head_dim == 0) config.head_dim = config.hidden_size / config.num_attention_heads;
+}
+
+void read_biases(const JsonFields& fields, LlmConfig& config) {
+  bool attention_bias = false;
+  fields.read("attention_bias", attention_bias);
+  config.qkv_bias = attention_bias || config.model_type == "qwen2";
+  config.output_bias = attention_bias && config.model_type != "qwen2";
+  config.qk_norm = config.model_type == "qwen3";
+  if (config.model_type == "llama") fields.read("mlp_bias", config.mlp_bias);
+}
+
+}  // namespace
+
+void LlmConfig::validate() const {
+  for (const auto& [field, value, most] : {std::tuple{"vocab_size", vocab_size, kLargest},
+                                           {"hidden_size", hidden_size, kLargest},
+                                           {"intermediate_size", intermediate_size, kLargest},
+                                           {"num_hidden_layers", num_hidden_layers, kMostLayers},
+                                           {"num_attention_heads", num_attention_heads, kMostLayers},
+                                           {"num_key_value_heads", num_key_value_heads, kMostLayers},
+                                           {"head_dim", head_dim, kMostLayers},
+                                           {"max_position_embeddings", max_position_embeddings, kLargest}})
+    if (value < 1 || value > most)
+      throw InputError("model configuration: {} is {}, but must be 1 to {}", field, value, most);
+  demand(num_attention_heads % num_key_value_heads == 0, "num_attention_heads",
+         static_cast<double>(num_attention_heads), "a multiple of num_key_value_heads");
+  demand(head_dim % 2 == 0, "head_dim", static_cast<double>(head_dim), "even: RoPE turns pairs");
+  demand(rms_norm_eps > 0, "rms_norm_eps", rms_norm_eps, "above 0");
+  demand(rope.theta > 1, "rope_theta", rope.theta, "above 1");
+  demand(rope.factor >= 1, "rope_scaling.factor", rope.factor, "at least 1");
+  demand(rope.original_max_position_embeddings >= 1, "rope_scaling.original_max_position_embeddings",
+         static_cast<double>(rope.original_max_position_embeddings), "at least 1");
+  demand(rope.low_freq_factor > 0 && rope.high_freq_factor > rope.low_freq_factor,
+         "rope_scaling.high_freq_factor", rope.high_freq_factor, "above low_freq_factor, and that above 0");
+  demand(rope.beta_slow > 0 && rope.beta_fast >= rope.beta_slow, "rope_scaling.beta_fast", rope.beta_fast,
+         "at least beta_slow, and that above 0");
+}
+
+LlmConfig load_llm_config(const std::filesystem::path& file) {
+  const json document = parse_json(read_file(file), file.string());
+  const JsonFields fields(document, file.string());
+  LlmConfig config;
+  fields.read("model_type", config.model_type, true);
+  if (config.model_type != "llama" && config.model_type != "qwen2" && config.model_type != "qwen3")
+    throw InputError("{}: model_type is \"{}\"; built are \"llama\", \"qwen2\" (Qwen2.5 too) and \"qwen3\"",
+                     file.string(), config.model_type);
+  std::string activation = "silu";
+  fields.read("hidden_act", activation);
+  if (activation != "silu")
+    throw InputError("{}: hidden_act is \"{}\"; only \"silu\" is built", file.string(), activation);
+  if (fields.has("quantization_config"))
+    throw InputError("{}: the weights are quantised (quantization_config); take the fp32, bf16 or fp16 model",
+                     file.string());
+  refuse_sliding_window(fields, document);
+  read_shape(fields, config);
+  read_biases(fields, config);
+  config.rope = read_rope(fields, document, config.max_position_embeddings);
+  if (!fields.read("dtype", config.dtype)) fields.read("torch_dtype", config.dtype);
+  config.eos_token_ids = read_ids(fields, document, "eos_token_id");
+  config.validate();
+  return config;
+}
+
+std::vector<std::int64_t> end_tokens(const std::filesystem::path& folder, const LlmConfig& config) {
+  const auto file = folder / "generation_config.json";
+  if (!std::filesystem::exists(file)) return config.eos_token_ids;
+  const json document = parse_json(read_file(file), file.string());
+  const JsonFields fields(document, file.string());
+  const auto ids = read_ids(fields, document, "eos_token_id");
+  return ids.empty() ? config.eos_token_ids : ids;
+}
+
+}  // namespace relmpi

@@ -1,0 +1,182 @@
+#include "model/llm/few_rows_kernels.h"
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "model/vector_math.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#define RELMPI_TARGET(what) __attribute__((target(what)))
+#else
+#define RELMPI_TARGET(what)
+#endif
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wpsabi"  // vectors go through inlined functions alone
+#endif
+
+namespace relmpi {
+namespace {
+
+constexpr std::int64_t kLanes = 16;
+using Lanes = float __attribute__((vector_size(64)));
+using Bits = std::uint32_t __attribute__((vector_size(64)));
+using HalfBits = std::uint16_t __attribute__((vector_size(32)));
+
+RELMPI_INLINE Lanes load(const float* from) {
+  Lanes lanes;
+  std::memcpy(&lanes, from, sizeof lanes);
+  return lanes;
+}
+
+RELMPI_INLINE Lanes load(const std::uint16_t* from) {
+  HalfBits bits;
+  std::memcpy(&bits, from, sizeof bits);
+  return reinterpret_cast<Lanes>(__builtin_convertvector(bits, Bits) << 16);
+}
+
+RELMPI_INLINE float sum_of(const Lanes& lanes) {
+  std::array<float, kLanes> values;
+  std::memcpy(values.data(), &lanes, sizeof lanes);
+  for (std::size_t half = kLanes / 2; half > 0; half /= 2)
+    for (std::size_t i = 0; i < half; ++i) values[i] += values[i + half];
+  return values[0];
+}
+
+// How many rows of W are read side by side. One alone is read in order, which the prefetcher likes best; more
+// rows of x need several rows of W for each load of x, and then are fetched ahead by hand.
+constexpr int side_by_side(int rows) { return rows <= 2 ? 1 : rows <= 4 ? 4 : 2; }
+constexpr std::int64_t kRowsAhead = 16;
+
+template <typename Element>
+RELMPI_INLINE void fetch_ahead(const Element* from) {
+  __builtin_prefetch(from, 0, 2);
+}
+
+// What a kernel knows: how to sum `rows` x `side` products over `in`.
+struct Portable {
+  template <int rows, int side, typename Element>
+  RELMPI_INLINE static void tile(const Element* x, const Element* weight, std::int64_t in, float* sums,
+                                 std::int64_t out_stride) {
+    Lanes sum[side][rows] = {};
+    std::int64_t k = 0;
+    for (; k + kLanes <= in; k += kLanes) {
+      Lanes values[rows];
+      for (int m = 0; m < rows; ++m) values[m] = load(x + m * in + k);
+      for (int n = 0; n < side; ++n) {
+        if constexpr (side > 1) fetch_ahead(weight + (n + kRowsAhead) * in + k);
+        const Lanes w = load(weight + n * in + k);
+        for (int m = 0; m < rows; ++m) sum[n][m] += w * values[m];
+      }
+    }
+    for (int n = 0; n < side; ++n)
+      for (int m = 0; m < rows; ++m) {
+        float total = sum_of(sum[n][m]);
+        for (std::int64_t rest = k; rest < in; ++rest)
+          total += to_float(weight[n * in + rest]) * to_float(x[m * in + rest]);
+        sums[m * out_stride + n] = total;
+      }
+  }
+};
+
+#if defined(__x86_64__) && defined(__GNUC__)
+// Two products of bfloat16 a lane and instruction.
+struct Bf16Dot {
+  template <int rows, int side>
+  __attribute__((always_inline, target("avx512f,avx512bw,avx512vl,avx512bf16"))) static void tile(
+      const std::uint16_t* x, const std::uint16_t* weight, std::int64_t in, float* sums,
+      std::int64_t out_stride) {
+    __m512 sum[side][rows];
+    for (auto& row : sum)
+      for (auto& value : row) value = _mm512_setzero_ps();
+    for (std::int64_t k = 0; k < in; k += 2 * kLanes) {
+      const auto there = static_cast<unsigned>(in - k < 2 * kLanes ? in - k : 2 * kLanes);
+      const __mmask32 mask = there == 32 ? ~0U : (1U << there) - 1;  // the rest of the row counts as zeros
+      __m512bh values[rows];
+      for (int m = 0; m < rows; ++m)
+        values[m] = reinterpret_cast<__m512bh>(_mm512_maskz_loadu_epi16(mask, x + m * in + k));
+      for (int n = 0; n < side; ++n) {
+        if constexpr (side > 1) fetch_ahead(weight + (n + kRowsAhead) * in + k);
+        const auto w = reinterpret_cast<__m512bh>(_mm512_maskz_loadu_epi16(mask, weight + n * in + k));
+        for (int m = 0; m < rows; ++m) sum[n][m] = _mm512_dpbf16_ps(sum[n][m], w, values[m]);
+      }
+    }
+    for (int n = 0; n < side; ++n)
+      for (int m = 0; m < rows; ++m) sums[m * out_stride + n] = sum_of(reinterpret_cast<Lanes>(sum[n][m]));
+  }
+};
+#endif
+
+template <typename Element>
+struct Call {
+  const Element *x, *weight;
+  std::int64_t in, begin, end;
+  float* sums;
+  std::int64_t out_stride;
+};
+
+// One function for each instruction set: a tile is inlined into a function of its set.
+#define RELMPI_SWEEP(name, set, Tile)                                                                        \
+  template <int rows, typename Element>                                                                      \
+  RELMPI_TARGET(set)                                                                                         \
+  void name(const Call<Element>& call) {                                                                     \
+    constexpr int side = side_by_side(rows);                                                                 \
+    std::int64_t n = call.begin;                                                                             \
+    for (; n + side <= call.end; n += side)                                                                  \
+      Tile::template tile<rows, side>(call.x, call.weight + n * call.in, call.in,                            \
+                                      call.sums + (n - call.begin), call.out_stride);                        \
+    for (; n < call.end; ++n)                                                                                \
+      Tile::template tile<rows, 1>(call.x, call.weight + n * call.in, call.in, call.sums + (n - call.begin), \
+                                   call.out_stride);                                                         \
+  }
+
+#if defined(__x86_64__) && defined(__GNUC__)
+RELMPI_SWEEP(sweep_bf16_dot, "avx512f,avx512bw,avx512vl,avx512bf16", Bf16Dot)
+RELMPI_SWEEP(sweep_avx512, "avx512f,avx512bw,avx512vl,avx512dq,fma", Portable)
+RELMPI_SWEEP(sweep_avx2, "avx2,fma", Portable)
+#undef RELMPI_TARGET
+#define RELMPI_TARGET(what)
+#endif
+RELMPI_SWEEP(sweep_any, "", Portable)
+
+template <typename Element>
+using Sweep = void (*)(const Call<Element>&);
+template <typename Element>
+using Sweeps = std::array<Sweep<Element>, kKernelRows>;
+
+template <typename Element, int... rows>
+Sweeps<Element> choose(std::integer_sequence<int, rows...>) {
+#if defined(__x86_64__) && defined(__GNUC__)
+  __builtin_cpu_init();
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  if constexpr (sizeof(Element) == 2)
+    if (avx512 && __builtin_cpu_supports("avx512bf16")) return {sweep_bf16_dot<rows + 1, Element>...};
+  if (avx512) return {sweep_avx512<rows + 1, Element>...};
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    return {sweep_avx2<rows + 1, Element>...};
+#endif
+  return {sweep_any<rows + 1, Element>...};
+}
+
+template <typename Element>
+void run(const Call<Element>& call, int rows) {
+  static const Sweeps<Element> sweeps = choose<Element>(std::make_integer_sequence<int, kKernelRows>());
+  sweeps[static_cast<std::size_t>(rows - 1)](call);
+}
+
+}  // namespace
+
+void dot_rows(const float* x, const float* weight, std::int64_t in, int rows, std::int64_t begin,
+              std::int64_t end, float* sums, std::int64_t out_stride) {
+  run<float>({x, weight, in, begin, end, sums, out_stride}, rows);
+}
+
+void dot_rows(const std::uint16_t* x, const std::uint16_t* weight, std::int64_t in, int rows,
+              std::int64_t begin, std::int64_t end, float* sums, std::int64_t out_stride) {
+  run<std::uint16_t>({x, weight, in, begin, end, sums, out_stride}, rows);
+}
+
+}  // namespace relmpi

@@ -1,0 +1,73 @@
+#include "model/llm/weight_files.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/json.h"
+#include "model/safetensors.h"
+
+namespace relmpi {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using Tensors = std::map<std::string, at::Tensor>;
+
+constexpr const char* kWhole = "model.safetensors";
+constexpr const char* kIndex = "model.safetensors.index.json";
+
+// Tensor name -> file name.
+std::map<std::string, std::string> read_index(const fs::path& file) {
+  const json document = parse_json(read_file(file), file.string());
+  if (!document.is_object() || !document.contains("weight_map") || !document.at("weight_map").is_object())
+    throw InputError("{}: an object \"weight_map\" of tensor name -> file was expected", file.string());
+  std::map<std::string, std::string> shard_of;
+  for (const auto& [tensor, shard] : document.at("weight_map").items()) {
+    // A name, not a path: the index must not reach outside its folder.
+    if (!shard.is_string() || fs::path(shard.get<std::string>()).filename() != shard.get<std::string>())
+      throw InputError("{}: tensor {} lies in {}, which is no file name", file.string(), tensor,
+                       shard.dump());
+    shard_of.emplace(tensor, shard.get<std::string>());
+  }
+  if (shard_of.empty()) throw InputError("{}: the index names no tensor", file.string());
+  return shard_of;
+}
+
+Tensors map_shards(const fs::path& folder) {
+  const fs::path index = folder / kIndex;
+  const auto shard_of = read_index(index);
+  Tensors tensors;
+  std::map<std::string, Tensors> shards;
+  for (const auto& [tensor, shard] : shard_of) {
+    if (shards.contains(shard)) continue;
+    const fs::path file = folder / shard;
+    if (!fs::exists(file))
+      throw InputError("{} is missing: {} says that it holds tensor {}; download it too", file.string(),
+                       index.string(), tensor);
+    shards.emplace(shard, map_safetensors(file));
+    for (const auto& [name, values] : shards.at(shard))
+      if (!tensors.emplace(name, values).second)
+        throw InputError("{}: tensor {} is in another shard too", file.string(), name);
+  }
+  for (const auto& [tensor, shard] : shard_of)
+    if (!shards.at(shard).contains(tensor))
+      throw InputError("{} holds no tensor {}, though {} says so: files of different models, or damaged",
+                       (folder / shard).string(), tensor, index.string());
+  return tensors;
+}
+
+}  // namespace
+
+Tensors map_weight_files(const fs::path& folder) {
+  if (fs::exists(folder / kWhole)) return map_safetensors(folder / kWhole);
+  if (fs::exists(folder / kIndex)) return map_shards(folder);
+  if (fs::exists(folder / "pytorch_model.bin") || fs::exists(folder / "pytorch_model.bin.index.json"))
+    throw InputError(
+        "{} holds pytorch_model.bin, a Python pickle, which relmpi does not open; save it again from "
+        "transformers with model.save_pretrained(folder, safe_serialization=True)",
+        folder.string());
+  throw InputError("{} has neither {} nor {}: is it a model folder?", folder.string(), kWhole, kIndex);
+}
+
+}  // namespace relmpi

@@ -1,0 +1,92 @@
+// How fast a decoder LLM is here, for scripts/llm-bench. Reads lines {"prompt":512,"new":64,"batch":1} and
+// answers each with a line, as tests/reference/plain_generation.py does, so that rounds of both can be
+// interleaved.
+
+#include <ATen/Parallel.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <iostream>
+
+#include "base/allocator.h"
+#include "base/tool.h"
+#include "base/torch_headers.h"
+#include "model/llm/generation.h"
+
+namespace relmpi {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// STREAM's triad a = b + 3 c over 3 x 128 MB: bytes read and written a second, the best of five.
+double triad() {
+  constexpr std::int64_t kSize = 1 << 25;
+  std::vector<float> a(kSize, 1), b(kSize, 2), c(kSize, 3);
+  double best = 0;
+  for (int round = 0; round < 5; ++round) {
+    const auto start = Clock::now();
+    at::parallel_for(0, kSize, 1 << 20, [&](std::int64_t begin, std::int64_t end) {
+      for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
+        a[i] = b[i] + 3 * c[i];
+    });
+    best = std::max(best, 3.0 * sizeof(float) * kSize / since(start));
+  }
+  return best;
+}
+
+nlohmann::json measure(Llm& llm, const nlohmann::json& wanted) {
+  const auto length = wanted.at("prompt").get<std::int64_t>();
+  const auto batch = wanted.at("batch").get<std::int64_t>();
+  GenerationOptions options;
+  options.max_new_tokens = wanted.at("new").get<std::int64_t>();
+  options.ignore_end = true;
+  std::vector<Request> requests;
+  for (std::int64_t b = 0; b < batch; ++b) {
+    Request request{.prompt = {}, .index = b};
+    for (std::int64_t i = 0; i < length; ++i)
+      request.prompt.push_back(static_cast<std::int32_t>(1000 + (7919 * i + 104729 * b) % 40000));
+    requests.push_back(std::move(request));
+  }
+  const auto start = Clock::now();
+  const auto answers = generate(llm, requests, options);
+  const double whole = since(start);
+  // The last prompt's first token ends the prefill of all.
+  const double prefill = answers.back().ttft;
+  const auto decoded = static_cast<double>(batch * (options.max_new_tokens - 1));
+  return {{"prefill_tokens_per_s", static_cast<double>(batch * length) / prefill},
+          {"decode_tokens_per_s", decoded / (whole - prefill)},
+          {"ttft_s", answers.front().ttft},
+          {"weight_bytes", llm.decoder.weights().bytes()}};
+}
+
+}  // namespace
+}  // namespace relmpi
+
+int main(int argc, char** argv) {
+  using namespace relmpi;
+  keep_freed_memory();
+  CLI::App app("Speed of a decoder LLM", "llm_speed");
+  LlmOptions options;
+  std::string folder;
+  int threads = 0;
+  app.add_option("--model", folder)->required();
+  app.add_option("--dtype", options.dtype);
+  app.add_option("--threads", threads);
+  return run_tool(app, argc, argv, [&] {
+    if (threads > 0) at::set_num_threads(threads);
+    options.folder = folder;
+    options.placement.device_map = "cpu";
+    options.at_hand = {{Place::cpu(), available_host_memory()}};
+    Llm llm = open_llm(options);
+    std::string line;
+    while (std::getline(std::cin, line)) {
+      nlohmann::json row = measure(llm, nlohmann::json::parse(line));
+      row["triad_bytes_per_s"] = triad();
+      fmt::print("{}\n", row.dump());
+      std::fflush(stdout);
+    }
+    return 0;
+  });
+}
