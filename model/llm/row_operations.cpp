@@ -19,15 +19,18 @@ std::int64_t grain(std::int64_t values_a_row) {
 
 template <typename Element>
 RELMPI_INLINE void norm(const Element* x, const Element* weight, float eps, std::int64_t size, float* out) {
-  std::array<float, kLanes> lanes{};
+  // In fp64: some models have a few values that outweigh all others by thousands, and what the sum misses is
+  // wrong in every value alike.
+  std::array<double, kLanes> lanes{};
+  const auto square = [](Element value) { return static_cast<double>(to_float(value)) * to_float(value); };
   std::int64_t i = 0;
   for (; i + kLanes <= size; i += kLanes)
     for (std::int64_t lane = 0; lane < kLanes; ++lane)
-      lanes[static_cast<std::size_t>(lane)] += to_float(x[i + lane]) * to_float(x[i + lane]);
-  float sum = 0;
-  for (const float lane : lanes) sum += lane;
-  for (; i < size; ++i) sum += to_float(x[i]) * to_float(x[i]);
-  const float scale = 1.0F / std::sqrt(sum / static_cast<float>(size) + eps);
+      lanes[static_cast<std::size_t>(lane)] += square(x[i + lane]);
+  double sum = 0;
+  for (const double lane : lanes) sum += lane;
+  for (; i < size; ++i) sum += square(x[i]);
+  const auto scale = static_cast<float>(1 / std::sqrt(sum / static_cast<double>(size) + eps));
   for (i = 0; i < size; ++i) out[i] = to_float(x[i]) * scale * to_float(weight[i]);
 }
 

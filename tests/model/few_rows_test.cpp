@@ -1,5 +1,6 @@
 #include "model/llm/few_rows.h"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include "base/torch_headers.h"
