@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstdint>
 
 #include "model/vector_clones.h"
@@ -16,7 +15,10 @@ namespace relmpi {
 // at exp(-87) = 1.6e-38, which no sum of probabilities sees.
 RELMPI_INLINE float exp_of(float x) {
   x = std::min(std::max(x, -87.0F), 88.0F);
-  const float n = std::floor(x * 1.44269504F + 0.5F);
+  // Adding 1.5 * 2^23 leaves no room for a fraction: x / ln 2 rounded, and in the low bits as an integer.
+  constexpr float kRound = 12582912.0F;
+  const float shifted = x * 1.44269504F + kRound;
+  const float n = shifted - kRound;
   const float r = (x - n * 0.693359375F) + n * 2.12194440e-4F;  // ln 2 in two parts (Cody, Waite)
   float p = 1.0F / 5040;
   p = p * r + 1.0F / 720;
@@ -26,7 +28,8 @@ RELMPI_INLINE float exp_of(float x) {
   p = p * r + 0.5F;
   p = p * r + 1.0F;
   p = p * r + 1.0F;
-  return p * std::bit_cast<float>((static_cast<std::int32_t>(n) + 127) << 23);
+  const std::int32_t power = std::bit_cast<std::int32_t>(shifted) - std::bit_cast<std::int32_t>(kRound);
+  return p * std::bit_cast<float>((power + 127) << 23);
 }
 
 RELMPI_INLINE float to_float(float x) { return x; }

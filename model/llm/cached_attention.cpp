@@ -4,8 +4,7 @@
 #include <optional>
 
 #include "base/torch_headers.h"
-#include "model/llm/decode_attention.h"
-#include "model/llm/few_rows.h"
+#include "model/llm/cpu_attention.h"
 #include "model/llm/row_operations.h"
 
 namespace relmpi {
@@ -103,17 +102,7 @@ AttentionPlan plan_attention(std::vector<Segment> segments, std::int64_t sequenc
 at::Tensor cached_attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
                             const AttentionPlan& plan) {
   if (!has_row_loops(queries)) return portable::cached_attention(queries, keys, values, plan);
-  at::Tensor out = at::empty({queries.size(0), queries.size(1) * queries.size(2)}, queries.options());
-  std::vector<Segment> few;
-  for (const Segment& segment : plan.segments) {
-    if (segment.count <= kFewRows)
-      few.push_back(segment);
-    else
-      out.narrow(0, segment.first, segment.count)
-          .copy_(attend_segment(queries.narrow(0, segment.first, segment.count), keys, values, segment));
-  }
-  decode_attention(queries, keys, values, few, out);
-  return out;
+  return cpu_attention(queries, keys, values, plan.segments);
 }
 
 }  // namespace relmpi

@@ -29,8 +29,8 @@ AttentionPlan plan_attention(std::vector<Segment> segments, std::int64_t sequenc
 // query heads sharing key heads in groups (Ainslie et al. 2023). queries (N, heads, head_dim), keys and
 // values (sequences, kv_heads, capacity, head_dim). Returns (N, heads * head_dim).
 //
-// On the CPU, segments of few rows go through decode_attention (a row's result does not depend on the
-// others); longer ones, and GPUs, through libtorch's scaled_dot_product_attention.
+// On the CPU in fp32 and bf16 by cpu_attention; elsewhere by libtorch's scaled_dot_product_attention
+// (namespace portable, which the tests compare with).
 at::Tensor cached_attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
                             const AttentionPlan& plan);
 

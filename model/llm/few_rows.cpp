@@ -6,7 +6,7 @@
 #include <array>
 
 #include "base/torch_headers.h"
-#include "model/llm/few_rows_kernels.h"
+#include "model/llm/dot_kernels.h"
 #include "model/vector_math.h"
 
 namespace relmpi {

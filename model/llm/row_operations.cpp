@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <array>
+#include <cmath>
 
 #include "base/torch_headers.h"
 #include "model/vector_math.h"
@@ -47,11 +48,18 @@ RELMPI_INLINE void norm_row(const Element* x, const Element* weight, float eps, 
   store_all(row, out, size);
 }
 
+// In blocks of fp32, so that each loop has one width of element.
 template <typename Element>
 RELMPI_INLINE void swiglu_row(const Element* gate, const Element* up, std::int64_t size, Element* out) {
-  for (std::int64_t i = 0; i < size; ++i) {
-    const float g = to_float(gate[i]);
-    store(g / (1.0F + exp_of(-g)) * to_float(up[i]), out + i);
+  constexpr std::int64_t kBlock = 256;
+  std::array<float, kBlock> values;
+  for (std::int64_t first = 0; first < size; first += kBlock) {
+    const std::int64_t count = std::min(kBlock, size - first);
+    float* block = values.data();
+    for (std::int64_t i = 0; i < count; ++i) block[i] = to_float(gate[first + i]);
+    for (std::int64_t i = 0; i < count; ++i) block[i] = block[i] / (1.0F + exp_of(-block[i]));
+    for (std::int64_t i = 0; i < count; ++i) block[i] *= to_float(up[first + i]);
+    store_all(block, out + first, count);
   }
 }
 

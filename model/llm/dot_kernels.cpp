@@ -1,49 +1,13 @@
-#include "model/llm/few_rows_kernels.h"
+#include "model/llm/dot_kernels.h"
 
 #include <array>
-#include <cstring>
 #include <utility>
 
+#include "model/llm/lanes.h"
 #include "model/vector_math.h"
-
-#if defined(__x86_64__) && defined(__GNUC__)
-#include <immintrin.h>
-#define RELMPI_TARGET(what) __attribute__((target(what)))
-#else
-#define RELMPI_TARGET(what)
-#endif
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wpsabi"  // vectors go through inlined functions alone
-#endif
 
 namespace relmpi {
 namespace {
-
-constexpr std::int64_t kLanes = 16;
-using Lanes = float __attribute__((vector_size(64)));
-using Bits = std::uint32_t __attribute__((vector_size(64)));
-using HalfBits = std::uint16_t __attribute__((vector_size(32)));
-
-RELMPI_INLINE Lanes load(const float* from) {
-  Lanes lanes;
-  std::memcpy(&lanes, from, sizeof lanes);
-  return lanes;
-}
-
-RELMPI_INLINE Lanes load(const std::uint16_t* from) {
-  HalfBits bits;
-  std::memcpy(&bits, from, sizeof bits);
-  return reinterpret_cast<Lanes>(__builtin_convertvector(bits, Bits) << 16);
-}
-
-RELMPI_INLINE float sum_of(const Lanes& lanes) {
-  std::array<float, kLanes> values;
-  std::memcpy(values.data(), &lanes, sizeof lanes);
-  for (std::size_t half = kLanes / 2; half > 0; half /= 2)
-    for (std::size_t i = 0; i < half; ++i) values[i] += values[i + half];
-  return values[0];
-}
 
 // How many rows of W are read side by side. One alone is read in order, which the prefetcher likes best; more
 // rows of x need several rows of W for each load of x, and then are fetched ahead by hand.
@@ -55,6 +19,17 @@ RELMPI_INLINE void fetch_ahead(const Element* from) {
   __builtin_prefetch(from, 0, 2);
 }
 
+// Writes the sums of one row of W with each row of x.
+template <int rows>
+RELMPI_INLINE void write_sums(const Lanes* sum, float* to, std::int64_t stride) {
+  int m = 0;
+  for (; m + 4 <= rows; m += 4) {
+    const Lanes4 four = sums_of(sum[m], sum[m + 1], sum[m + 2], sum[m + 3]);
+    for (int i = 0; i < 4; ++i) to[(m + i) * stride] = four[i];
+  }
+  for (; m < rows; ++m) to[m * stride] = sum_of(sum[m]);
+}
+
 // What a kernel knows: how to sum `rows` x `side` products over `in`.
 struct Portable {
   template <int rows, int side, typename Element>
@@ -64,30 +39,30 @@ struct Portable {
     std::int64_t k = 0;
     for (; k + kLanes <= in; k += kLanes) {
       Lanes values[rows];
-      for (int m = 0; m < rows; ++m) values[m] = load(x + m * in + k);
+      for (int m = 0; m < rows; ++m) values[m] = load_lanes(x + m * in + k);
       for (int n = 0; n < side; ++n) {
         if constexpr (side > 1) fetch_ahead(weight + (n + kRowsAhead) * in + k);
-        const Lanes w = load(weight + n * in + k);
+        const Lanes w = load_lanes(weight + n * in + k);
         for (int m = 0; m < rows; ++m) sum[n][m] += w * values[m];
       }
     }
-    for (int n = 0; n < side; ++n)
-      for (int m = 0; m < rows; ++m) {
-        float total = sum_of(sum[n][m]);
-        for (std::int64_t rest = k; rest < in; ++rest)
-          total += to_float(weight[n * in + rest]) * to_float(x[m * in + rest]);
-        sums[m * out_stride + n] = total;
-      }
+    for (int n = 0; n < side; ++n) {
+      write_sums<rows>(sum[n], sums + n, out_stride);
+      for (std::int64_t rest = k; rest < in; ++rest)
+        for (int m = 0; m < rows; ++m)
+          sums[m * out_stride + n] += to_float(weight[n * in + rest]) * to_float(x[m * in + rest]);
+    }
   }
 };
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(RELMPI_X86)
 // Two products of bfloat16 a lane and instruction.
 struct Bf16Dot {
   template <int rows, int side>
-  __attribute__((always_inline, target("avx512f,avx512bw,avx512vl,avx512bf16"))) static void tile(
-      const std::uint16_t* x, const std::uint16_t* weight, std::int64_t in, float* sums,
-      std::int64_t out_stride) {
+  __attribute__((always_inline)) RELMPI_AVX512_BF16 static void tile(const std::uint16_t* x,
+                                                                     const std::uint16_t* weight,
+                                                                     std::int64_t in, float* sums,
+                                                                     std::int64_t out_stride) {
     __m512 sum[side][rows];
     for (auto& row : sum)
       for (auto& value : row) value = _mm512_setzero_ps();
@@ -104,7 +79,7 @@ struct Bf16Dot {
       }
     }
     for (int n = 0; n < side; ++n)
-      for (int m = 0; m < rows; ++m) sums[m * out_stride + n] = sum_of(reinterpret_cast<Lanes>(sum[n][m]));
+      write_sums<rows>(reinterpret_cast<const Lanes*>(sum[n]), sums + n, out_stride);
   }
 };
 #endif
@@ -118,10 +93,9 @@ struct Call {
 };
 
 // One function for each instruction set: a tile is inlined into a function of its set.
-#define RELMPI_SWEEP(name, set, Tile)                                                                        \
+#define RELMPI_SWEEP(name, target, Tile)                                                                     \
   template <int rows, typename Element>                                                                      \
-  RELMPI_TARGET(set)                                                                                         \
-  void name(const Call<Element>& call) {                                                                     \
+  target void name(const Call<Element>& call) {                                                              \
     constexpr int side = side_by_side(rows);                                                                 \
     std::int64_t n = call.begin;                                                                             \
     for (; n + side <= call.end; n += side)                                                                  \
@@ -132,14 +106,12 @@ struct Call {
                                    call.out_stride);                                                         \
   }
 
-#if defined(__x86_64__) && defined(__GNUC__)
-RELMPI_SWEEP(sweep_bf16_dot, "avx512f,avx512bw,avx512vl,avx512bf16", Bf16Dot)
-RELMPI_SWEEP(sweep_avx512, "avx512f,avx512bw,avx512vl,avx512dq,fma", Portable)
-RELMPI_SWEEP(sweep_avx2, "avx2,fma", Portable)
-#undef RELMPI_TARGET
-#define RELMPI_TARGET(what)
+#if defined(RELMPI_X86)
+RELMPI_SWEEP(sweep_bf16_dot, RELMPI_AVX512_BF16, Bf16Dot)
+RELMPI_SWEEP(sweep_avx512, RELMPI_AVX512, Portable)
+RELMPI_SWEEP(sweep_avx2, RELMPI_AVX2, Portable)
 #endif
-RELMPI_SWEEP(sweep_any, "", Portable)
+RELMPI_SWEEP(sweep_any, , Portable)
 
 template <typename Element>
 using Sweep = void (*)(const Call<Element>&);
@@ -148,15 +120,12 @@ using Sweeps = std::array<Sweep<Element>, kKernelRows>;
 
 template <typename Element, int... rows>
 Sweeps<Element> choose(std::integer_sequence<int, rows...>) {
-#if defined(__x86_64__) && defined(__GNUC__)
-  __builtin_cpu_init();
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+#if defined(RELMPI_X86)
+  const Instructions best = instructions();
   if constexpr (sizeof(Element) == 2)
-    if (avx512 && __builtin_cpu_supports("avx512bf16")) return {sweep_bf16_dot<rows + 1, Element>...};
-  if (avx512) return {sweep_avx512<rows + 1, Element>...};
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    return {sweep_avx2<rows + 1, Element>...};
+    if (best >= Instructions::kAvx512Bf16) return {sweep_bf16_dot<rows + 1, Element>...};
+  if (best >= Instructions::kAvx512) return {sweep_avx512<rows + 1, Element>...};
+  if (best >= Instructions::kAvx2) return {sweep_avx2<rows + 1, Element>...};
 #endif
   return {sweep_any<rows + 1, Element>...};
 }
