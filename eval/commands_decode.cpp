@@ -1,5 +1,6 @@
 #include "eval/commands_decode.h"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
@@ -116,11 +117,17 @@ int run_decode(const DecodeOptions& options, std::unique_ptr<Communicator>& comm
   const auto prompts = prompts_of(options);
   std::optional<ChatTemplate> chat;
   if (options.chat) chat = ChatTemplate::load(options.session.model);
-  LlmSession session(options.session, communicator);
   std::vector<Request> requests;
-  for (const Prompt& prompt : prompts)
-    requests.push_back({encode_prompt(prompt, session.llm.tokenizer, chat ? &*chat : nullptr),
-                        static_cast<std::int64_t>(requests.size())});
+  const auto encode_all = [&](const BpeTokenizer& tokenizer) {
+    std::size_t longest = 0;
+    for (const Prompt& prompt : prompts) {
+      requests.push_back({encode_prompt(prompt, tokenizer, chat ? &*chat : nullptr),
+                          static_cast<std::int64_t>(requests.size())});
+      longest = std::max(longest, requests.back().prompt.size());
+    }
+    return static_cast<std::int64_t>(longest) + options.generation.max_new_tokens;
+  };
+  LlmSession session(options.session, communicator, encode_all);
   communicator->barrier();
   const auto start = std::chrono::steady_clock::now();
   const auto rows = gather_rows(*communicator, run_requests(session.llm, requests, options, *communicator));
@@ -128,7 +135,8 @@ int run_decode(const DecodeOptions& options, std::unique_ptr<Communicator>& comm
   if (communicator->rank() != 0) return 0;
   ordered_json header = session.header(options.session, *communicator);
   header["options"] = nlohmann::json(options.session.command->config_to_str(true, false));
-  const ordered_json document{{"header", header}, {"methods", ordered_json::array({method_of(rows, seconds)})}};
+  const ordered_json document{{"header", header},
+                              {"methods", ordered_json::array({method_of(rows, seconds)})}};
   if (!options.out.empty()) {
     create_folder(options.out);
     write_file_atomic(std::filesystem::path(options.out) / "decode.json", document.dump(2) + "\n");

@@ -154,7 +154,13 @@ ordered_json summary(const ordered_json& rows, const std::vector<Item>& items) {
 
 int run_likelihood(const LikelihoodOptions& options, std::unique_ptr<Communicator>& communicator) {
   const auto items = read_items(options.items);
-  LlmSession session(options.session, communicator);
+  LlmSession session(options.session, communicator, [&](const BpeTokenizer& tokenizer) {
+    std::size_t longest = 1;
+    for (const Item& item : items)
+      for (const std::string& choice : item.choices)
+        longest = std::max(longest, tokenizer.encode(item.context + choice).size());
+    return static_cast<std::int64_t>(longest);
+  });
   ordered_json mine = ordered_json::array();
   Progress progress("scoring", static_cast<std::int64_t>(items.size()), communicator->rank() == 0);
   const auto size = static_cast<std::size_t>(communicator->size());

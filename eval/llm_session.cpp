@@ -33,14 +33,16 @@ PlacementOptions placement_of_rank(const PlacementOptions& asked, Communicator& 
           .device = ""};
 }
 
-Llm open(const LlmSessionOptions& options, Communicator& communicator) {
+using Longest = std::function<std::int64_t(const BpeTokenizer&)>;
+
+Llm open(const LlmSessionOptions& options, Communicator& communicator, const Longest& longest) {
   LlmOptions llm = options.llm;
   llm.folder = options.model;
   if (!std::filesystem::is_directory(llm.folder))
     throw InputError("--model {}: no such folder; a Hugging Face model folder was expected", options.model);
   llm.placement = placement_of_rank(llm.placement, communicator);
   llm.at_hand = limits_at_hand(describe_devices());
-  return open_llm(llm);
+  return open_llm(llm, longest);
 }
 
 // The communicator of this process, with its log and threads.
@@ -78,8 +80,9 @@ void LlmSessionOptions::add_to(CLI::App& to) {
       ->capture_default_str();
 }
 
-LlmSession::LlmSession(const LlmSessionOptions& options, std::unique_ptr<Communicator>& communicator)
-    : llm(open(options, start(options, communicator))) {
+LlmSession::LlmSession(const LlmSessionOptions& options, std::unique_ptr<Communicator>& communicator,
+                       const Longest& longest)
+    : llm(open(options, start(options, communicator), longest)) {
   spdlog::info("{} in {}: {:.0f} MB of weights", options.model, name_of(llm.decoder.dtype()),
                static_cast<double>(llm.decoder.weights().bytes()) / 1e6);
 }

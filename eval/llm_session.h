@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -26,8 +27,10 @@ struct LlmSessionOptions {
 struct LlmSession {
   Llm llm;
 
-  // Starts the ranks, the log and the devices; fills `communicator`.
-  LlmSession(const LlmSessionOptions& options, std::unique_ptr<Communicator>& communicator);
+  // Starts the ranks, the log and the devices; fills `communicator`. `longest`: tokens of the longest text,
+  // prompt and answer, for the memory that is kept free.
+  LlmSession(const LlmSessionOptions& options, std::unique_ptr<Communicator>& communicator,
+             const std::function<std::int64_t(const BpeTokenizer&)>& longest);
   LlmSession(const LlmSession&) = delete;
   LlmSession& operator=(const LlmSession&) = delete;
 

@@ -30,11 +30,12 @@ void demand_whole_layers(const ModelTree& tree, const DeviceMap& map) {
 }
 
 Plan plan_for(const LlmOptions& options, const LlmConfig& config, const ModelTree& tree, int value_bytes,
-              const MemoryLimits& at_hand) {
+              std::int64_t length) {
   const PlacementChoice choice = choose_placement(options.placement);
-  const MemoryLimits limits = options.max_memory.empty() ? at_hand : parse_memory_limits(options.max_memory);
-  const std::int64_t length = std::min(options.length, config.max_position_embeddings);
-  const MemoryNeed need = memory_need(config, value_bytes, options.batch, length);
+  const MemoryLimits limits =
+      options.max_memory.empty() ? options.at_hand : parse_memory_limits(options.max_memory);
+  const MemoryNeed need =
+      memory_need(config, value_bytes, options.batch, std::min(length, config.max_position_embeddings));
   MemoryLimits left = without_reserve(limits, safe_reserve(tree, config, need, limits));
   if (options.max_memory.empty()) left = with_slack(left, choice);
   return make_plan(tree, left, choice);
@@ -66,7 +67,7 @@ LlmPlaces places_of(const DeviceMap& map, const LlmConfig& config, bool rehearse
   return places;
 }
 
-Llm open_llm(const LlmOptions& options) {
+Llm open_llm(const LlmOptions& options, const std::function<std::int64_t(const BpeTokenizer&)>& longest) {
   const LlmConfig config = load_llm_config(options.folder / "config.json");
   const at::ScalarType dtype = llm_dtype(options.dtype, config);
   BpeTokenizer tokenizer = BpeTokenizer::load(options.folder);
@@ -76,7 +77,8 @@ Llm open_llm(const LlmOptions& options) {
         options.folder.string(), tokenizer.vocabulary_size(), config.vocab_size);
   const auto value_bytes = static_cast<int>(c10::elementSize(dtype));
   const ModelTree tree = decoder_tree(config, value_bytes);
-  const Plan plan = plan_for(options, config, tree, value_bytes, options.at_hand);
+  const std::int64_t length = longest ? longest(tokenizer) : options.length;
+  const Plan plan = plan_for(options, config, tree, value_bytes, length);
   demand_whole_layers(tree, plan.map);
   return {std::move(tokenizer), end_tokens(options.folder, config), plan.map,
           Decoder(options.folder, config, dtype, places_of(plan.map, config, options.rehearse))};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,9 +31,10 @@ struct Llm {
   Decoder decoder;
 };
 
+// `longest`, where given, is asked for options.length once the tokenizer is there.
 // Throws InputError: what load_llm_config, BpeTokenizer::load, make_plan and load_llm_weights say; a
 // vocabulary larger than the embedding; a map that uses the disk or splits a layer.
-Llm open_llm(const LlmOptions& options);
+Llm open_llm(const LlmOptions& options, const std::function<std::int64_t(const BpeTokenizer&)>& longest = {});
 
 // fp32, bf16 or fp16; empty: what config.json says of the weights, else fp32. Throws InputError.
 at::ScalarType llm_dtype(const std::string& name, const LlmConfig& config);
