@@ -29,7 +29,7 @@ std::string split_layer(const ModelTree& tree, const Module& module, const std::
     return places.size() > 1 ? name : "";
   }
   for (const Module& child : module.children)
-    if (const std::string found = split_layer(tree, child, join_name(name, child.name), map); !found.empty())
+    if (std::string found = split_layer(tree, child, join_name(name, child.name), map); !found.empty())
       return found;
   return "";
 }

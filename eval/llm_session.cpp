@@ -9,6 +9,7 @@
 #include "base/torch_headers.h"
 #include "dist/agreement.h"
 #include "dist/device.h"
+#include "model/llm/memory_need.h"
 
 namespace relmpi {
 namespace {
@@ -85,6 +86,10 @@ LlmSession::LlmSession(const LlmSessionOptions& options, std::unique_ptr<Communi
     : llm(open(options, start(options, communicator), longest)) {
   spdlog::info("{} in {}: {:.0f} MB of weights", options.model, name_of(llm.decoder.dtype()),
                static_cast<double>(llm.decoder.weights().bytes()) / 1e6);
+  if (llm.decoder.places().devices.size() > 1)
+    for (const auto& [place, layers] : layers_by_place(llm.decoder.config(), llm.map))
+      spdlog::info("{} layers on {}{}{}", layers, place.is_gpu() ? "cuda:" : "", to_string(place),
+                   options.llm.rehearse && place.is_gpu() ? ", rehearsed on the CPU" : "");
 }
 
 nlohmann::ordered_json LlmSession::header(const LlmSessionOptions& options,
