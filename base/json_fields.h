@@ -47,4 +47,9 @@ class JsonFields {
   std::string file_;
 };
 
+// Throws InputError naming the field of a model's configuration where its value does not hold to the rule.
+inline void demand_setting(bool holds, const char* field, double value, const char* rule) {
+  if (!holds) throw InputError("model configuration: {} is {}, but must be {}", field, value, rule);
+}
+
 }  // namespace relmpi

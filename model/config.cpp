@@ -54,10 +54,6 @@ json object_in(const json& parent, const char* name, const std::string& file) {
   return found;
 }
 
-void demand(bool holds, const char* field, double value, const char* rule) {
-  if (!holds) throw InputError("model configuration: {} is {}, but must be {}", field, value, rule);
-}
-
 }  // namespace
 
 std::string to_string(Positions value) { return name_of(kPositions, value); }
@@ -68,7 +64,7 @@ std::string to_string(CandidateSource value) { return name_of(kSources, value); 
 
 void ModelConfig::validate() const {
   const auto positive = [](const char* field, std::int64_t value) {
-    demand(value > 0, field, static_cast<double>(value), "at least 1");
+    demand_setting(value > 0, field, static_cast<double>(value), "at least 1");
   };
   positive("vocab_size", vocab_size);
   positive("hidden_size", hidden_size);
@@ -78,24 +74,25 @@ void ModelConfig::validate() const {
   positive("max_position_embeddings", max_position_embeddings);
   positive("type_vocab_size", type_vocab_size);
   positive("candidates", candidates);
-  demand(hidden_size % num_attention_heads == 0, "hidden_size", static_cast<double>(hidden_size),
-         "a multiple of num_attention_heads");
-  demand(prompt_length >= 0 && prompt_length <= 64, "prompt_length", static_cast<double>(prompt_length),
-         "0 to 64");
-  demand(max_length > 0 && max_length <= max_position_embeddings, "max_length",
-         static_cast<double>(max_length), "at least 1 and at most max_position_embeddings");
-  demand(max_characters() >= 1, "max_length", static_cast<double>(max_length),
-         "room for the prompts and a character");
+  demand_setting(hidden_size % num_attention_heads == 0, "hidden_size", static_cast<double>(hidden_size),
+                 "a multiple of num_attention_heads");
+  demand_setting(prompt_length >= 0 && prompt_length <= 64, "prompt_length",
+                 static_cast<double>(prompt_length), "0 to 64");
+  demand_setting(max_length > 0 && max_length <= max_position_embeddings, "max_length",
+                 static_cast<double>(max_length), "at least 1 and at most max_position_embeddings");
+  demand_setting(max_characters() >= 1, "max_length", static_cast<double>(max_length),
+                 "room for the prompts and a character");
   for (const auto& [field, p] : {std::pair{"hidden_dropout_prob", hidden_dropout_prob},
                                  {"attention_probs_dropout_prob", attention_probs_dropout_prob},
                                  {"head_dropout", head_dropout}})
-    demand(p >= 0 && p < 1, field, p, "in [0, 1)");
-  demand(initializer_range >= 0, "initializer_range", initializer_range, "at least 0");
-  demand(layer_norm_eps > 0, "layer_norm_eps", layer_norm_eps, "above 0");
-  demand(thresholds.detect >= 0 && thresholds.detect <= 1, "thresholds.detect", thresholds.detect,
-         "in [0, 1]");
-  demand(thresholds.gate >= 0 && thresholds.gate <= 1, "thresholds.gate", thresholds.gate, "in [0, 1]");
-  demand(thresholds.margin >= 0, "thresholds.margin", thresholds.margin, "at least 0");
+    demand_setting(p >= 0 && p < 1, field, p, "in [0, 1)");
+  demand_setting(initializer_range >= 0, "initializer_range", initializer_range, "at least 0");
+  demand_setting(layer_norm_eps > 0, "layer_norm_eps", layer_norm_eps, "above 0");
+  demand_setting(thresholds.detect >= 0 && thresholds.detect <= 1, "thresholds.detect", thresholds.detect,
+                 "in [0, 1]");
+  demand_setting(thresholds.gate >= 0 && thresholds.gate <= 1, "thresholds.gate", thresholds.gate,
+                 "in [0, 1]");
+  demand_setting(thresholds.margin >= 0, "thresholds.margin", thresholds.margin, "at least 0");
 }
 
 ModelConfig load_config(const std::filesystem::path& file) {

@@ -14,10 +14,6 @@ using nlohmann::json;
 constexpr std::int64_t kLargest = std::int64_t{1} << 24;
 constexpr std::int64_t kMostLayers = 4096;
 
-void demand(bool holds, const char* field, double value, const char* rule) {
-  if (!holds) throw InputError("model configuration: {} is {}, but must be {}", field, value, rule);
-}
-
 // A token id or a list of them.
 std::vector<std::int64_t> read_ids(const JsonFields& fields, const json& object, const char* name) {
   if (!fields.has(name)) return {};
@@ -109,8 +105,8 @@ void read_shape(const JsonFields& fields, LlmConfig& config) {
   fields.read("tie_word_embeddings", config.tie_word_embeddings);
   if (config.model_type == "qwen3") config.head_dim = 128;
   fields.read("head_dim", config.head_dim);
-  demand(config.num_attention_heads > 0, "num_attention_heads",
-         static_cast<double>(config.num_attention_heads), "at least 1");
+  demand_setting(config.num_attention_heads > 0, "num_attention_heads",
+                 static_cast<double>(config.num_attention_heads), "at least 1");
   if (config.head_dim == 0) config.head_dim = config.hidden_size / config.num_attention_heads;
 }
 
@@ -136,18 +132,19 @@ void LlmConfig::validate() const {
                                            {"max_position_embeddings", max_position_embeddings, kLargest}})
     if (value < 1 || value > most)
       throw InputError("model configuration: {} is {}, but must be 1 to {}", field, value, most);
-  demand(num_attention_heads % num_key_value_heads == 0, "num_attention_heads",
-         static_cast<double>(num_attention_heads), "a multiple of num_key_value_heads");
-  demand(head_dim % 2 == 0, "head_dim", static_cast<double>(head_dim), "even: RoPE turns pairs");
-  demand(rms_norm_eps > 0, "rms_norm_eps", rms_norm_eps, "above 0");
-  demand(rope.theta > 1, "rope_theta", rope.theta, "above 1");
-  demand(rope.factor >= 1, "rope_scaling.factor", rope.factor, "at least 1");
-  demand(rope.original_max_position_embeddings >= 1, "rope_scaling.original_max_position_embeddings",
-         static_cast<double>(rope.original_max_position_embeddings), "at least 1");
-  demand(rope.low_freq_factor > 0 && rope.high_freq_factor > rope.low_freq_factor,
-         "rope_scaling.high_freq_factor", rope.high_freq_factor, "above low_freq_factor, and that above 0");
-  demand(rope.beta_slow > 0 && rope.beta_fast >= rope.beta_slow, "rope_scaling.beta_fast", rope.beta_fast,
-         "at least beta_slow, and that above 0");
+  demand_setting(num_attention_heads % num_key_value_heads == 0, "num_attention_heads",
+                 static_cast<double>(num_attention_heads), "a multiple of num_key_value_heads");
+  demand_setting(head_dim % 2 == 0, "head_dim", static_cast<double>(head_dim), "even: RoPE turns pairs");
+  demand_setting(rms_norm_eps > 0, "rms_norm_eps", rms_norm_eps, "above 0");
+  demand_setting(rope.theta > 1, "rope_theta", rope.theta, "above 1");
+  demand_setting(rope.factor >= 1, "rope_scaling.factor", rope.factor, "at least 1");
+  demand_setting(rope.original_max_position_embeddings >= 1, "rope_scaling.original_max_position_embeddings",
+                 static_cast<double>(rope.original_max_position_embeddings), "at least 1");
+  demand_setting(rope.low_freq_factor > 0 && rope.high_freq_factor > rope.low_freq_factor,
+                 "rope_scaling.high_freq_factor", rope.high_freq_factor,
+                 "above low_freq_factor, and that above 0");
+  demand_setting(rope.beta_slow > 0 && rope.beta_fast >= rope.beta_slow, "rope_scaling.beta_fast",
+                 rope.beta_fast, "at least beta_slow, and that above 0");
 }
 
 LlmConfig load_llm_config(const std::filesystem::path& file) {

@@ -11,6 +11,7 @@
 #include "base/torch_headers.h"
 #include "model/llm/decoder.h"
 #include "model/safetensors.h"
+#include "tests/model/tiny_llm.h"
 
 namespace relmpi {
 namespace {
@@ -23,18 +24,6 @@ struct Options {
   std::size_t max_new_tokens = 64;
   bool no_cache = false, batch = false;
 };
-
-at::ScalarType dtype_named(const std::string& name) {
-  return name == "fp32" ? at::kFloat : name == "bf16" ? at::kBFloat16 : at::kHalf;
-}
-
-LlmPlaces places_of(const LlmConfig& config, std::size_t slots) {
-  LlmPlaces places = one_place(config, at::kCPU);
-  places.devices.assign(slots, at::kCPU);
-  for (std::size_t i = 0; i < places.layers.size(); ++i) places.layers[i] = i % slots;
-  places.head = slots - 1;
-  return places;
-}
 
 std::vector<NewTokens> whole(const std::vector<Ids>& prompts) {
   std::vector<NewTokens> batch;
@@ -136,7 +125,8 @@ int main(int argc, char** argv) {
   return run_tool(app, argc, argv, [&] {
     const auto prompts = nlohmann::json::parse(read_file(options.ids)).get<std::vector<Ids>>();
     const LlmConfig config = load_llm_config(std::filesystem::path(options.model) / "config.json");
-    Decoder decoder(options.model, config, dtype_named(options.dtype), places_of(config, options.slots));
+    Decoder decoder(options.model, config, llm_dtype(options.dtype, config),
+                    dealt_places(config, options.slots));
     if (logits->parsed())
       dump_logits(options, decoder, prompts);
     else
