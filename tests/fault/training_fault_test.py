@@ -17,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import testing  # noqa: E402
 
 LONG = ["--steps", 100000, "--checkpoint-every", 3]
+FIRST_IS_WHOLE = 7  # lines of metrics: checkpoints are written beside the steps, and that of step 6 waits for that of step 3
 # fsync of the file named by FAILING_FILE (or of its temporary name) fails.
 EIO = r"""
 #define _GNU_SOURCE
@@ -71,7 +72,7 @@ class Fault(testing.ProgramCase):
         """The run resumes from its newest checkpoint without a word about damage."""
         newest = self.whole_checkpoints(out)[-1]
         process = self.start(out, *more, ranks=ranks)
-        testing.wait_for("a newer checkpoint", lambda: self.whole_checkpoints(out)[-1] > newest or process.poll() is not None)
+        testing.wait_for("a newer checkpoint", lambda: self.whole_checkpoints(out)[-1:] > [newest] or process.poll() is not None)
         process.send_signal(signal.SIGTERM if ranks is None else signal.SIGUSR1)  # at SIGTERM, mpirun kills its ranks
         _, errors = process.communicate(timeout=testing.TIMEOUT)
         self.assertEqual(process.returncode, 75, errors)
@@ -85,7 +86,7 @@ class Fault(testing.ProgramCase):
             with self.subTest(victim=victim):
                 out = self.path(str(victim))
                 process = self.start(out, ranks=3)
-                self.wait_for_lines(out, 5, process)
+                self.wait_for_lines(out, FIRST_IS_WHOLE, process)
                 pids = testing.ranks_of(process)
                 self.assertEqual(len(pids), 3)
                 os.kill(pids[victim], signal.SIGKILL)
@@ -110,8 +111,8 @@ class Fault(testing.ProgramCase):
                 with self.subTest(name, victim=victim):
                     out = self.path(f"{name}-{victim}")
                     process = self.start(out, *more, ranks=2)
-                    self.wait_for_lines(out, 4 if name == "evaluation" else 7, process)
-                    if name == "checkpoint":  # the one of step 3 is whole before that of step 6 begins
+                    self.wait_for_lines(out, 4 if name == "evaluation" else FIRST_IS_WHOLE, process)
+                    if name == "checkpoint":
                         testing.wait_for("a checkpoint", lambda: any((out / "checkpoints").glob(".writing-*")))
                     else:
                         testing.wait_for("the one of step 3", lambda: any((out / "checkpoints").glob("step-*")))
@@ -125,7 +126,7 @@ class Fault(testing.ProgramCase):
 
     def test_a_killed_process_leaves_a_whole_checkpoint(self):
         out = self.path("run")
-        for lines in (5, 20, 31):  # wherever it was, in a step or amid a checkpoint
+        for lines in (FIRST_IS_WHOLE, 20, 31):  # wherever it was, in a step or amid a checkpoint
             process = self.start(out)
             self.wait_for_lines(out, lines, process)
             process.kill()
@@ -205,7 +206,7 @@ class Fault(testing.ProgramCase):
         disk = self.small_disk("16m")
         out = disk / "run"
         process = self.start(out)
-        self.wait_for_lines(out, 7, process)
+        self.wait_for_lines(out, FIRST_IS_WHOLE + 3, process)
         filler = disk / "filler"
         with open(filler, "wb", buffering=0) as file:  # until nothing fits any more, while checkpoints come and go
             while process.poll() is None:
@@ -235,7 +236,7 @@ class Fault(testing.ProgramCase):
     def test_a_folder_that_vanishes(self):
         out = self.path("run")
         process = self.start(out)
-        self.wait_for_lines(out, 5, process)
+        self.wait_for_lines(out, FIRST_IS_WHOLE, process)
         elsewhere = self.path("elsewhere")
         (out / "checkpoints").rename(elsewhere)
         _, errors = process.communicate(timeout=testing.TIMEOUT)
