@@ -36,11 +36,15 @@ std::filesystem::path followed(std::filesystem::path path) {
 std::string read_file(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path))
     throw InputError("{} is a folder; a file was expected", path.string());
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  std::ifstream file(path, std::ios::binary);
   if (!file) throw InputError("cannot open {}: does the file exist, and may you read it?", path.string());
-  std::string bytes(static_cast<std::size_t>(file.tellg()), '\0');
-  file.seekg(0);
-  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  std::string bytes;
+  if (std::error_code none; std::filesystem::is_regular_file(path, none)) {
+    bytes.resize(std::filesystem::file_size(path));
+    file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  } else {  // a pipe, whose length nobody knows
+    bytes.assign(std::istreambuf_iterator<char>(file), {});
+  }
   if (!file) throw RuntimeError("reading {} failed", path.string());
   return bytes;
 }

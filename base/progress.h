@@ -6,8 +6,9 @@
 
 namespace relmpi {
 
-// A progress bar on stderr, drawn only where stderr is a terminal and at most ten times a second:
+// A progress bar on stderr, drawn at most ten times a second:
 //   training  [=========>          ]  47%  1412/3000  00:01:52 left  loss 0.412
+// Where stderr is no terminal but a job's log, a line every half minute in its place.
 class Progress {
  public:
   // `shown` false draws nothing (ranks other than 0).
@@ -25,10 +26,9 @@ class Progress {
   std::string title_;
   std::int64_t total_;
   std::int64_t first_ = -1;  // the first value seen: a resumed run does not start at 0
-  bool shown_;
+  bool shown_, terminal_;
   bool drawn_ = false;
-  Clock::time_point start_ = Clock::now();
-  Clock::time_point last_;
+  Clock::time_point start_ = Clock::now(), last_ = start_;
 };
 
 }  // namespace relmpi

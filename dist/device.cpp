@@ -155,6 +155,9 @@ int set_threads(Communicator& communicator, int wanted) {
     const auto one = nlohmann::json::parse(text);
     all.push_back({.host = one["host"], .cores = one["cores"]});
   }
+  const auto most = std::max(64, 4 * static_cast<int>(mine.size()));  // more would only wait for one another
+  if (wanted < 0 || wanted > most)
+    throw InputError("--threads is {}, but must be 0 (a fair share of the cores) to {}", wanted, most);
   const int threads = wanted > 0 ? wanted : fair_threads(static_cast<std::size_t>(communicator.rank()), all);
   at::set_num_threads(threads);
   return threads;

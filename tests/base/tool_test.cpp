@@ -13,6 +13,10 @@ int run(std::vector<std::string> arguments, const std::function<int()>& body,
   CLI::App app("test", "tool");
   int count = 0;
   app.add_option("--count", count, "a number");
+  std::uint64_t seed = 0;
+  app.add_option("--seed", seed, "a number from 0");
+  std::string name;
+  app.add_option("--name", name, "a text");
   std::vector<char*> argv;
   arguments.insert(arguments.begin(), "tool");
   for (auto& argument : arguments) argv.push_back(argument.data());
@@ -35,7 +39,14 @@ TEST(Tool, WrongUseIsTwoAndTheBodyDoesNotRun) {
   };
   EXPECT_EQ(run({"--cuont", "3"}, body), 2);
   EXPECT_EQ(run({"--count", "three"}, body), 2);
+  EXPECT_EQ(run({"--count", "99999999999999999999"}, body), 2);
+  EXPECT_EQ(run({"--seed", "99999999999999999999"}, body), 2);
+  EXPECT_EQ(run({"--seed", "-1"}, body), 2);
+  EXPECT_EQ(run({"--name", ""}, body), 2);
+  EXPECT_EQ(run({"--name="}, body), 2);
+  EXPECT_EQ(run({"--name", "\xff"}, body), 2);
   EXPECT_FALSE(ran);
+  EXPECT_EQ(run({"--count", "-3", "--seed", "18446744073709551615", "--name", "\xc3\xa9"}, body), 0);
 }
 
 TEST(Tool, HelpIsNoError) {
