@@ -10,30 +10,38 @@
 namespace relmpi {
 namespace {
 
-// (sequences, kv_heads, S, head_dim) -> (sequences, heads, S, head_dim): each key head for its group.
-at::Tensor for_each_query_head(const at::Tensor& cache, std::int64_t heads) {
-  const std::int64_t group = heads / cache.size(1);
-  if (group == 1) return cache;
-  return cache.unsqueeze(2)
-      .expand({cache.size(0), cache.size(1), group, cache.size(2), cache.size(3)})
-      .reshape({cache.size(0), heads, cache.size(2), cache.size(3)});
+// Attention of queries (batch, heads, count, head_dim) over keys and values (batch, kv_heads, slots,
+// head_dim), with a mask (batch or 1, 1, count, slots). Heads that share keys become rows of one head: keys
+// and values are read as they lie, where libtorch would copy them for each head.
+at::Tensor masked_attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
+                            const at::Tensor& mask) {
+  const std::int64_t batch = queries.size(0), heads = queries.size(1), count = queries.size(2),
+                     size = queries.size(3), kv_heads = keys.size(1), group = heads / kv_heads;
+  const at::Tensor rows = queries.reshape({batch, kv_heads, group * count, size});
+  return at::scaled_dot_product_attention(rows, keys, values,
+                                          count > 1 ? mask.repeat({1, 1, group, 1}) : mask)
+      .reshape({batch, heads, count, size});
 }
 
 // queries (count, heads, head_dim) of one segment -> (count, heads * head_dim).
 at::Tensor attend_segment(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
                           const Segment& segment) {
-  const std::int64_t slots = segment.start + segment.count, heads = queries.size(1);
+  const std::int64_t slots = segment.start + segment.count;
   const auto seen = [&](const at::Tensor& cache) {
-    return for_each_query_head(cache.narrow(0, segment.sequence, 1).narrow(2, 0, slots), heads);
+    return cache.narrow(0, segment.sequence, 1).narrow(2, 0, slots);
   };
-  std::optional<at::Tensor> mask;  // (count, slots): slot <= start + row
-  if (segment.start > 0)
-    mask = at::ones({segment.count, slots}, queries.options().dtype(at::kBool)).tril(segment.start);
-  return at::scaled_dot_product_attention(queries.transpose(0, 1).unsqueeze(0), seen(keys), seen(values),
-                                          mask, 0.0, !mask.has_value())
-      .squeeze(0)
-      .transpose(0, 1)
-      .reshape({segment.count, -1});
+  const at::Tensor q = queries.transpose(0, 1).unsqueeze(0);
+  at::Tensor out;
+  if (segment.start == 0) {
+    const bool grouped = queries.size(1) != keys.size(1);
+    out = at::scaled_dot_product_attention(q, seen(keys), seen(values), {}, 0.0, /*is_causal=*/true,
+                                           std::nullopt, grouped);
+  } else {
+    const at::Tensor mask =  // slot <= start + row
+        at::ones({1, 1, segment.count, slots}, queries.options().dtype(at::kBool)).tril(segment.start);
+    out = masked_attention(q, seen(keys), seen(values), mask);
+  }
+  return out.squeeze(0).transpose(0, 1).reshape({segment.count, -1});
 }
 
 bool equally_long(const std::vector<Segment>& segments) {
@@ -48,10 +56,10 @@ at::Tensor attend_batch(const at::Tensor& queries, const at::Tensor& keys, const
   const std::int64_t heads = queries.size(1), size = queries.size(2);
   const auto seen = [&](const at::Tensor& cache) {
     const at::Tensor wanted = cache.narrow(2, 0, slots);
-    return for_each_query_head(plan.chosen.defined() ? wanted.index_select(0, plan.chosen) : wanted, heads);
+    return plan.chosen.defined() ? wanted.index_select(0, plan.chosen) : wanted;
   };
-  return at::scaled_dot_product_attention(queries.view({batch, count, heads, size}).transpose(1, 2),
-                                          seen(keys), seen(values), plan.mask)
+  return masked_attention(queries.view({batch, count, heads, size}).transpose(1, 2), seen(keys), seen(values),
+                          plan.mask)
       .transpose(1, 2)
       .reshape({batch * count, heads * size});
 }

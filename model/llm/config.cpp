@@ -1,5 +1,6 @@
 #include "model/llm/config.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
@@ -79,6 +80,14 @@ RopeConfig read_rope(const JsonFields& fields, const json& object, std::int64_t 
   return rope;
 }
 
+// YaRN is asked for by rope_scaling alone: files leave max_position_embeddings at the trained length.
+std::int64_t stretched_context(const LlmConfig& config) {
+  const double stretched =
+      config.rope.factor * static_cast<double>(config.rope.original_max_position_embeddings);
+  if (!(stretched < static_cast<double>(kLargest))) return config.max_position_embeddings;
+  return std::max(config.max_position_embeddings, static_cast<std::int64_t>(stretched));
+}
+
 void refuse_sliding_window(const JsonFields& fields, const json& object) {
   bool used = false;
   fields.read("use_sliding_window", used);
@@ -105,9 +114,8 @@ void read_shape(const JsonFields& fields, LlmConfig& config) {
   fields.read("tie_word_embeddings", config.tie_word_embeddings);
   if (config.model_type == "qwen3") config.head_dim = 128;
   fields.read("head_dim", config.head_dim);
-  demand_setting(config.num_attention_heads > 0, "num_attention_heads",
-                 static_cast<double>(config.num_attention_heads), "at least 1");
-  if (config.head_dim == 0) config.head_dim = config.hidden_size / config.num_attention_heads;
+  if (config.head_dim == 0 && config.num_attention_heads > 0)
+    config.head_dim = config.hidden_size / config.num_attention_heads;
 }
 
 void read_biases(const JsonFields& fields, LlmConfig& config) {
@@ -147,6 +155,12 @@ void LlmConfig::validate() const {
                  rope.beta_fast, "at least beta_slow, and that above 0");
 }
 
+void LlmConfig::demand_in_vocabulary(std::span<const std::int32_t> ids) const {
+  for (const std::int32_t id : ids)
+    if (id < 0 || id >= vocab_size)
+      throw InputError("token id {} is outside the vocabulary of {} tokens", id, vocab_size);
+}
+
 LlmConfig load_llm_config(const std::filesystem::path& file) {
   const json document = parse_json(read_file(file), file.string());
   const JsonFields fields(document, file.string());
@@ -166,19 +180,42 @@ LlmConfig load_llm_config(const std::filesystem::path& file) {
   read_shape(fields, config);
   read_biases(fields, config);
   config.rope = read_rope(fields, document, config.max_position_embeddings);
+  if (config.rope.scaling == RopeScaling::kYarn) config.max_position_embeddings = stretched_context(config);
   if (!fields.read("dtype", config.dtype)) fields.read("torch_dtype", config.dtype);
   config.eos_token_ids = read_ids(fields, document, "eos_token_id");
-  config.validate();
+  try {
+    config.validate();
+  } catch (const InputError& error) {
+    throw InputError("{}: {}", file.string(), error.what());
+  }
   return config;
 }
 
 std::vector<std::int64_t> end_tokens(const std::filesystem::path& folder, const LlmConfig& config) {
-  const auto file = folder / "generation_config.json";
-  if (!std::filesystem::exists(file)) return config.eos_token_ids;
-  const json document = parse_json(read_file(file), file.string());
-  const JsonFields fields(document, file.string());
-  const auto ids = read_ids(fields, document, "eos_token_id");
-  return ids.empty() ? config.eos_token_ids : ids;
+  auto file = folder / "generation_config.json";
+  std::vector<std::int64_t> ids;
+  if (std::filesystem::exists(file)) {
+    const json document = parse_json(read_file(file), file.string());
+    ids = read_ids(JsonFields(document, file.string()), document, "eos_token_id");
+  }
+  if (ids.empty()) {
+    file = folder / "config.json";
+    ids = config.eos_token_ids;
+  }
+  for (const std::int64_t id : ids)
+    if (id >= config.vocab_size)
+      throw InputError("{}: eos_token_id {} is outside the vocabulary of {} tokens", file.string(), id,
+                       config.vocab_size);
+  return ids;
+}
+
+std::string weight_dtype(const std::string& option, const LlmConfig& config) {
+  const std::string& name = option.empty() ? config.dtype : option;
+  if (name == "fp32" || name == "float32" || name.empty()) return "fp32";
+  if (name == "bf16" || name == "bfloat16") return "bf16";
+  if (name == "fp16" || name == "float16") return "fp16";
+  if (!option.empty()) throw InputError("--dtype {}: fp32, bf16 or fp16 was expected", option);
+  throw InputError("config.json says that the weights are {}; give --dtype fp32, bf16 or fp16", name);
 }
 
 }  // namespace relmpi

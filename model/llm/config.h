@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -50,13 +51,20 @@ struct LlmConfig {
 
   // Throws InputError naming the field.
   void validate() const;
+  // Throws InputError naming the first id that is none of this vocabulary's.
+  void demand_in_vocabulary(std::span<const std::int32_t> ids) const;
 };
 
 // Throws InputError naming the file and the field for what is missing, of the wrong kind, of another
 // architecture, or not built (sliding windows in use, other kinds of RoPE scaling or activation).
 LlmConfig load_llm_config(const std::filesystem::path& file);
 
+// The type of the weights as loaded, fp32, bf16 or fp16: what --dtype asks for, else what config.json says,
+// else fp32. Throws InputError naming the one that says something else.
+std::string weight_dtype(const std::string& option, const LlmConfig& config);
+
 // The token ids in `folder`/generation_config.json that end a text, else those in config.json; may be empty.
+// Throws InputError for one outside the vocabulary.
 std::vector<std::int64_t> end_tokens(const std::filesystem::path& folder, const LlmConfig& config);
 
 }  // namespace relmpi

@@ -9,6 +9,7 @@
 
 #include "base/torch_headers.h"
 #include "model/llm/dot_kernels.h"
+#include "model/llm/elements.h"
 #include "model/llm/weigh_kernels.h"
 #include "model/vector_math.h"
 
@@ -194,12 +195,9 @@ void attend(const Problem<Element>& of, const std::vector<Tile>& tiles) {
 template <typename Element>
 void typed(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
            const std::vector<Segment>& segments, at::Tensor& out) {
-  const auto data = [](const at::Tensor& tensor) {
-    return static_cast<const Element*>(tensor.const_data_ptr());
-  };
-  const Problem<Element> problem{data(queries),
-                                 data(keys),
-                                 data(values),
+  const Problem<Element> problem{elements_of<Element>(queries),
+                                 elements_of<Element>(keys),
+                                 elements_of<Element>(values),
                                  keys.size(1),
                                  keys.size(2),
                                  keys.size(3),

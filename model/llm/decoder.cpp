@@ -14,21 +14,22 @@ namespace {
 // x W^T for many rows. In fp32 oneDNN is the faster library, but adds up all products of an output one after
 // the other, where libtorch's own adds them in parts: long sums would lose their fourth decimal.
 at::Tensor product(const at::Tensor& x, const at::Tensor& weight) {
-  constexpr std::int64_t kRows = 64, kLongSum = 1024;
-  const bool onednn = x.scalar_type() == at::kFloat && x.size(0) >= kRows && x.size(1) < kLongSum;
+  constexpr std::int64_t kLongSum = 1024;
+  const bool onednn = x.scalar_type() == at::kFloat && x.size(1) < kLongSum;
   return onednn ? product_transposed(x, weight) : at::linear(x, weight);
 }
 
 // residual + x W^T + bias; bias and residual may be undefined.
 at::Tensor project(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                    const at::Tensor& residual = {}) {
-  if (takes_few_rows(x, weight)) return few_rows_linear(x, weight, bias, residual, x.scalar_type());
+  if (has_row_loops(x) && x.size(0) <= kFewRows)
+    return few_rows_linear(x, weight, bias, residual, x.scalar_type());
   at::Tensor y = product(x, weight);
   if (bias.defined()) y.add_(bias);
   return residual.defined() ? y.add_(residual) : y;
 }
 
-void check_tokens(const std::vector<NewTokens>& batch, const KvCache& cache, std::int64_t vocabulary) {
+void check_tokens(const std::vector<NewTokens>& batch, const KvCache& cache, const LlmConfig& config) {
   std::vector<bool> there(static_cast<std::size_t>(cache.sequences()), false);
   for (const NewTokens& part : batch) {
     RELMPI_CHECK(part.sequence >= 0 && part.sequence < cache.sequences());
@@ -39,9 +40,7 @@ void check_tokens(const std::vector<NewTokens>& batch, const KvCache& cache, std
     if (cache.length(part.sequence) + count > cache.capacity())
       throw InputError("sequence {} would have {} tokens; the key and value cache has room for {}",
                        part.sequence, cache.length(part.sequence) + count, cache.capacity());
-    for (const std::int32_t id : part.tokens)
-      if (id < 0 || id >= vocabulary)
-        throw InputError("token id {} is outside the vocabulary of {} tokens", id, vocabulary);
+    config.demand_in_vocabulary(part.tokens);
   }
 }
 
@@ -120,9 +119,11 @@ at::Tensor Decoder::to_slot(const at::Tensor& x, std::size_t slot) {
 Hidden Decoder::forward(const std::vector<NewTokens>& batch, KvCache& cache,
                         const std::vector<std::int64_t>& layers) {
   const at::NoGradGuard no_grad;
-  check_tokens(batch, cache, config_.vocab_size);
+  check_tokens(batch, cache, config_);
   const Rows rows = pack(batch, cache);
   RELMPI_CHECK(!rows.segments.empty(), "a forward pass without tokens");
+  for (const std::int64_t layer : layers)
+    RELMPI_CHECK(layer >= 0 && layer <= config_.num_hidden_layers, "layer {} was asked for", layer);
   slot_ = places_.embedding;
   at::Tensor x = weights_.embedding.index_select(0, rows.tokens.to(weights_.embedding.device()));
   Pass pass;
@@ -163,10 +164,13 @@ at::Tensor Decoder::run_layer(std::size_t index, const at::Tensor& x, const Pass
   return project(swiglu(gate_up), layer.down, layer.down_bias, middle);
 }
 
-at::Tensor Decoder::logits(const at::Tensor& hidden) {
+at::Tensor Decoder::logits(const at::Tensor& hidden) const {
   const at::NoGradGuard no_grad;
   const at::Tensor x = rms_norm(hidden.to(weights_.head.device()), weights_.final_norm, config_.rms_norm_eps);
-  if (takes_few_rows(x, weights_.head)) return few_rows_linear(x, weights_.head, {}, {}, at::kFloat);
+  // Logits are never rounded to 16 bits, where the operators allow it: near the greatest, bf16 has steps of
+  // an eighth.
+  if (has_row_loops(x)) return few_rows_linear(x, weights_.head, {}, {}, at::kFloat);
+  if (x.is_cuda() && x.scalar_type() != at::kFloat) return at::mm(x, weights_.head.t(), at::kFloat);
   return at::linear(x, weights_.head).to(at::kFloat);
 }
 

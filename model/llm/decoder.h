@@ -31,7 +31,7 @@ struct Hidden {
 // A decoder LLM for inference: Llama (Touvron et al. 2023), Qwen2 or Qwen3.
 //
 // Rows of sequences of different lengths are packed, never padded. On a CPU in fp32 and bf16, a pass of up to
-// kFewRows rows gives each row the same bits whatever the other rows are (few_rows.h, cpu_attention.h):
+// kFewRows rows (32) gives each row the same bits whatever the other rows are (few_rows.h, cpu_attention.h):
 // decoding does not depend on the batch, and a draft that is checked in one pass gets the bits of decoding
 // token by token. Longer passes, and GPUs, use libtorch's products, which round differently for different
 // numbers of rows.
@@ -53,8 +53,8 @@ class Decoder {
   Hidden forward(const std::vector<NewTokens>& batch, KvCache& cache,
                  const std::vector<std::int64_t>& layers = {});
 
-  // Final norm, then head, of hidden rows (N, H) from any layer: (N, V) fp32 on the head's device.
-  at::Tensor logits(const at::Tensor& hidden);
+  // Final norm, then head, of hidden rows (N, H) from any layer and device: (N, V) fp32 on the head's device.
+  at::Tensor logits(const at::Tensor& hidden) const;
 
   // Activations copied from one slot to another so far.
   std::int64_t copies() const { return copies_; }

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "model/llm/instructions.h"
 #include "model/llm/lanes.h"
 #include "model/vector_math.h"
 

@@ -7,6 +7,8 @@
 
 #include "base/torch_headers.h"
 #include "model/llm/dot_kernels.h"
+#include "model/llm/elements.h"
+#include "model/llm/row_operations.h"
 #include "model/vector_math.h"
 
 namespace relmpi {
@@ -54,17 +56,12 @@ void multiply(const Operands<Element>& of, Result* result) {
 }
 
 template <typename Element>
-const Element* data_of(const at::Tensor& tensor) {
-  return tensor.defined() ? static_cast<const Element*>(tensor.const_data_ptr()) : nullptr;
-}
-
-template <typename Element>
 at::Tensor typed(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                  const at::Tensor& residual, at::ScalarType out) {
-  const Operands<Element> operands{data_of<Element>(x),
-                                   data_of<Element>(weight),
-                                   data_of<Element>(residual),
-                                   data_of<float>(bias),
+  const Operands<Element> operands{elements_of<Element>(x),
+                                   elements_of<Element>(weight),
+                                   elements_of<Element>(residual),
+                                   elements_of<float>(bias),
                                    x.size(0),
                                    x.size(1),
                                    weight.size(0)};
@@ -78,16 +75,11 @@ at::Tensor typed(const at::Tensor& x, const at::Tensor& weight, const at::Tensor
 
 }  // namespace
 
-bool takes_few_rows(const at::Tensor& x, const at::Tensor& weight) {
-  const auto dtype = x.scalar_type();
-  return x.is_cpu() && x.size(0) <= kFewRows && dtype == weight.scalar_type() &&
-         (dtype == at::kFloat || dtype == at::kBFloat16);
-}
-
 at::Tensor few_rows_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                            const at::Tensor& residual, at::ScalarType out) {
-  RELMPI_CHECK(takes_few_rows(x, weight) && x.is_contiguous() && weight.is_contiguous());
-  RELMPI_CHECK(x.size(1) == weight.size(1) && (out == at::kFloat || out == x.scalar_type()));
+  RELMPI_CHECK(has_row_loops(x) && x.is_contiguous() && weight.is_contiguous());
+  RELMPI_CHECK(x.scalar_type() == weight.scalar_type() && x.size(1) == weight.size(1) &&
+               (out == at::kFloat || out == x.scalar_type()));
   RELMPI_CHECK(!bias.defined() || bias.scalar_type() == at::kFloat);
   RELMPI_CHECK(!residual.defined() ||
                (residual.is_contiguous() && residual.scalar_type() == x.scalar_type()));

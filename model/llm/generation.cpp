@@ -86,11 +86,12 @@ class Batch {
     std::int64_t most = 0;
     for (const Request& request : requests_) {
       const auto length = static_cast<std::int64_t>(request.prompt.size());
-      if (length == 0) throw InputError("prompt {} is empty: it has no token to go on from", request.index);
+      if (length == 0)
+        throw InputError("prompt {} is empty: it has no token to go on from", request.index + 1);
       if (length >= context())
         throw InputError(
             "prompt {} has {} tokens; the model's context is {} (max_position_embeddings), answer included",
-            request.index, length, context());
+            request.index + 1, length, context());
       most = std::max(most, length);
     }
     return std::min(context(), most + options_.max_new_tokens);
@@ -119,9 +120,12 @@ class Batch {
     std::vector<std::int32_t> tokens;
     const SamplingOptions& sampling = options_.sampling;
     if (sampling.greedy() && sampling.repetition_penalty == 1) {
-      const at::Tensor best = logits.argmax(-1).to(at::kCPU);
-      for (std::int64_t k = 0; k < best.size(0); ++k)
-        tokens.push_back(static_cast<std::int32_t>(best.const_data_ptr<std::int64_t>()[k]));
+      const auto [most, best] = logits.max(-1);  // of a row with a NaN the maximum is NaN
+      const at::Tensor chosen = best.masked_fill(most.isfinite().logical_not_(), -1).to(at::kCPU);
+      for (std::int64_t k = 0; k < chosen.size(0); ++k) {
+        tokens.push_back(static_cast<std::int32_t>(chosen.const_data_ptr<std::int64_t>()[k]));
+        if (tokens.back() < 0) logits_not_finite();
+      }
       return tokens;
     }
     const at::Tensor host = logits.to(at::kCPU).contiguous();
@@ -179,7 +183,9 @@ class Batch {
 
 void GenerationOptions::validate() const {
   sampling.validate();
-  if (max_new_tokens < 1) throw InputError("--max-new-tokens is {}, but must be at least 1", max_new_tokens);
+  constexpr std::int64_t kMost = 1 << 30;
+  if (max_new_tokens < 1 || max_new_tokens > kMost)
+    throw InputError("--max-new-tokens is {}, but must be 1 to {}", max_new_tokens, kMost);
   for (const std::string& one : stop)
     if (one.empty()) throw InputError("--stop: an empty text would end every answer at once");
 }

@@ -71,18 +71,4 @@ RELMPI_INLINE Lanes4 sums_of(const Lanes& a, const Lanes& b, const Lanes& c, con
          __builtin_shufflevector(first, second, 2, 3, 6, 7);
 }
 
-// What the processor has, the best last.
-enum class Instructions { kAny, kAvx2, kAvx512, kAvx512Bf16 };
-
-inline Instructions instructions() {
-#if defined(RELMPI_X86)
-  __builtin_cpu_init();
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-  if (avx512) return __builtin_cpu_supports("avx512bf16") ? Instructions::kAvx512Bf16 : Instructions::kAvx512;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Instructions::kAvx2;
-#endif
-  return Instructions::kAny;
-}
-
 }  // namespace relmpi

@@ -1,7 +1,6 @@
 #include "model/llm/llm.h"
 
 #include "base/torch_headers.h"
-#include "model/llm/memory_need.h"
 #include "model/llm/modules.h"
 
 namespace relmpi {
@@ -29,26 +28,53 @@ void demand_whole_layers(const ModelTree& tree, const DeviceMap& map) {
     throw InputError("the device map splits {} over several places; relmpi runs a layer in one", layer);
 }
 
-Plan plan_for(const LlmOptions& options, const LlmConfig& config, const ModelTree& tree, int value_bytes,
-              std::int64_t length) {
+// Places that --max-memory makes up are for rehearsals.
+MemoryLimits limits_for(const LlmOptions& options) {
+  if (options.max_memory.empty()) return options.at_hand;
+  MemoryLimits limits = parse_memory_limits(options.max_memory);
+  for (const auto& [place, bytes] : limits)
+    if (place.is_gpu() && !options.rehearse && !options.at_hand.contains(place))
+      throw InputError("--max-memory names GPU {}, which is not here; --rehearse tries a map on the CPU",
+                       place.number);
+  return limits;
+}
+
+// What the host holds must fit as well: a map counts weights only, and no reserve is kept of the host.
+void demand_host_room(const ModelTree& tree, const LlmConfig& config, const DeviceMap& map,
+                      const MemoryNeed& need, const Workload& work, const MemoryLimits& limits) {
+  const auto limit = limits.find(Place::cpu());
+  const auto layers = layers_by_place(config, map);
+  const auto found = layers.find(Place::cpu());
+  if (limit == limits.end() || limit->second == 0 || found == layers.end()) return;
+  const std::int64_t weights = bytes_by_place(tree, map).at(Place::cpu()),
+                     cache = found->second * need.kv_cache_per_layer;
+  if (weights + cache + need.activations <= limit->second) return;
+  const auto mb = [](std::int64_t bytes) { return static_cast<double>(bytes) / 1e6; };
+  throw InputError(
+      "the host would hold {:.0f} MB of weights, {:.0f} MB of keys and values for {} text(s) of {} tokens "
+      "and "
+      "{:.0f} MB of activations, but has {:.0f} MB; take fewer texts at once (--batch), shorter answers "
+      "(--max-new-tokens) or --dtype bf16",
+      mb(weights), mb(cache), work.batch, work.length, mb(need.activations), mb(limit->second));
+}
+
+DeviceMap map_for(const LlmOptions& options, const LlmConfig& config, const ModelTree& tree,
+                  const MemoryNeed& need, const Workload& work) {
   const PlacementChoice choice = choose_placement(options.placement);
-  const MemoryLimits limits =
-      options.max_memory.empty() ? options.at_hand : parse_memory_limits(options.max_memory);
-  const MemoryNeed need =
-      memory_need(config, value_bytes, options.batch, std::min(length, config.max_position_embeddings));
-  MemoryLimits left = without_reserve(limits, safe_reserve(tree, config, need, limits));
+  const MemoryLimits limits = limits_for(options);
+  MemoryLimits left = without_reserve(limits, reserve_for(options.reserve, tree, config, need, limits));
   if (options.max_memory.empty()) left = with_slack(left, choice);
-  return make_plan(tree, left, choice);
+  const DeviceMap map = make_plan(tree, left, choice).map;
+  demand_whole_layers(tree, map);
+  demand_host_room(tree, config, map, need, work, limits);
+  return map;
 }
 
 }  // namespace
 
 at::ScalarType llm_dtype(const std::string& name, const LlmConfig& config) {
-  const std::string wanted = name.empty() ? config.dtype : name;
-  if (wanted == "fp32" || wanted == "float32" || wanted.empty()) return at::kFloat;
-  if (wanted == "bf16" || wanted == "bfloat16") return at::kBFloat16;
-  if (wanted == "fp16" || wanted == "float16") return at::kHalf;
-  throw InputError("--dtype {}: fp32, bf16 or fp16 was expected", wanted);
+  const std::string type = weight_dtype(name, config);
+  return type == "fp32" ? at::kFloat : type == "bf16" ? at::kBFloat16 : at::kHalf;
 }
 
 LlmPlaces places_of(const DeviceMap& map, const LlmConfig& config, bool rehearse) {
@@ -67,7 +93,8 @@ LlmPlaces places_of(const DeviceMap& map, const LlmConfig& config, bool rehearse
   return places;
 }
 
-Llm open_llm(const LlmOptions& options, const std::function<std::int64_t(const BpeTokenizer&)>& longest) {
+Llm open_llm(const LlmOptions& options,
+             const std::function<Workload(const BpeTokenizer&, const LlmConfig&)>& workload) {
   const LlmConfig config = load_llm_config(options.folder / "config.json");
   const at::ScalarType dtype = llm_dtype(options.dtype, config);
   BpeTokenizer tokenizer = BpeTokenizer::load(options.folder);
@@ -77,11 +104,12 @@ Llm open_llm(const LlmOptions& options, const std::function<std::int64_t(const B
         options.folder.string(), tokenizer.vocabulary_size(), config.vocab_size);
   const auto value_bytes = static_cast<int>(c10::elementSize(dtype));
   const ModelTree tree = decoder_tree(config, value_bytes);
-  const std::int64_t length = longest ? longest(tokenizer) : options.length;
-  const Plan plan = plan_for(options, config, tree, value_bytes, length);
-  demand_whole_layers(tree, plan.map);
-  return {std::move(tokenizer), end_tokens(options.folder, config), plan.map,
-          Decoder(options.folder, config, dtype, places_of(plan.map, config, options.rehearse))};
+  Workload work = workload ? workload(tokenizer, config) : Workload{options.batch, options.length};
+  work.length = std::min(work.length, config.max_position_embeddings);
+  const MemoryNeed need = memory_need(config, value_bytes, work.batch, work.length);
+  const DeviceMap map = map_for(options, config, tree, need, work);
+  return {std::move(tokenizer), end_tokens(options.folder, config), map, need,
+          Decoder(options.folder, config, dtype, places_of(map, config, options.rehearse))};
 }
 
 }  // namespace relmpi

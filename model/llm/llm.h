@@ -8,6 +8,7 @@
 #include "data/bpe_tokenizer.h"
 #include "dist/placement_options.h"
 #include "model/llm/decoder.h"
+#include "model/llm/memory_need.h"
 
 namespace relmpi {
 
@@ -17,7 +18,8 @@ struct LlmOptions {
   PlacementOptions placement;
   MemoryLimits at_hand;    // what is free here (limits_at_hand in dist/placement_options.h)
   std::string max_memory;  // in its place, as relmpi-doctor plan takes it
-  // Room that is kept free on each GPU: for so many texts of so many tokens.
+  std::string reserve =
+      "auto";  // room kept free on each GPU, a size; auto: for `batch` texts of `length` tokens
   std::int64_t batch = 1, length = 4096;
   // GPUs that the map names are all this machine's CPU: to try a map where there is no GPU.
   bool rehearse = false;
@@ -27,16 +29,25 @@ struct LlmOptions {
 struct Llm {
   BpeTokenizer tokenizer;
   std::vector<std::int64_t> end_tokens;
-  DeviceMap map;  // as it runs
+  DeviceMap map;    // as it runs
+  MemoryNeed need;  // that the map was made with
   Decoder decoder;
 };
 
-// `longest`, where given, is asked for options.length once the tokenizer is there.
-// Throws InputError: what load_llm_config, BpeTokenizer::load, make_plan and load_llm_weights say; a
-// vocabulary larger than the embedding; a map that uses the disk or splits a layer.
-Llm open_llm(const LlmOptions& options, const std::function<std::int64_t(const BpeTokenizer&)>& longest = {});
+// What is to be run with the model: the texts at once and the tokens of the longest one, prompt and answer.
+struct Workload {
+  std::int64_t batch, length;
+};
 
-// fp32, bf16 or fp16; empty: what config.json says of the weights, else fp32. Throws InputError.
+// `workload`, where given, is asked for options.batch and length once the tokenizer is there, and before the
+// weights are read: bad prompts end a job early.
+// Throws InputError: what load_llm_config, BpeTokenizer::load, make_plan and load_llm_weights say; a
+// vocabulary larger than the embedding; a map that uses the disk, splits a layer, names a GPU that is not
+// here, or needs more of the host than it has.
+Llm open_llm(const LlmOptions& options,
+             const std::function<Workload(const BpeTokenizer&, const LlmConfig&)>& workload = {});
+
+// Of weight_dtype(name, config).
 at::ScalarType llm_dtype(const std::string& name, const LlmConfig& config);
 
 // The slots of a map: one for each place it names. `rehearse`: all of them on the CPU.

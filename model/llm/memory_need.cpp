@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "dist/module_sizes.h"
+#include "dist/placement_options.h"
 #include "model/llm/modules.h"
 
 namespace relmpi {
@@ -23,8 +24,9 @@ MemoryNeed memory_need(const LlmConfig& config, int value_bytes, std::int64_t ba
   const double tokens = static_cast<double>(batch) * static_cast<double>(length);
   if (tokens * static_cast<double>(std::max({layer, cache, logits})) > static_cast<double>(kMostModelBytes))
     throw InputError("--batch {} and --length {} need more memory than any machine has", batch, length);
-  return {.kv_cache_per_layer = cache * batch * length,
-          .activations = std::max(layer * batch * length, logits * batch)};
+  const std::int64_t kept = cache * batch * length;
+  const std::int64_t running = layer * std::max(batch, length) + (batch > 1 ? kept : 0);
+  return {.kv_cache_per_layer = kept, .activations = std::max(running, logits * batch)};
 }
 
 std::map<Place, std::int64_t> safe_reserve(const ModelTree& tree, const LlmConfig& config,
@@ -38,6 +40,17 @@ std::map<Place, std::int64_t> safe_reserve(const ModelTree& tree, const LlmConfi
     const std::int64_t layers = std::min(config.num_hidden_layers, fit + 1);
     reserve[place] = std::min(limit, need.activations + layers * need.kv_cache_per_layer);
   }
+  return reserve;
+}
+
+std::map<Place, std::int64_t> reserve_for(const std::string& option, const ModelTree& tree,
+                                          const LlmConfig& config, const MemoryNeed& need,
+                                          const MemoryLimits& limits) {
+  if (option == "auto") return safe_reserve(tree, config, need, limits);
+  std::map<Place, std::int64_t> reserve;
+  const std::int64_t bytes = parse_memory(option);
+  for (const auto& [place, limit] : limits)
+    if (place.is_gpu()) reserve[place] = std::min(bytes, limit);
   return reserve;
 }
 

@@ -9,17 +9,19 @@
 namespace relmpi {
 
 // Bytes beside the weights that a decoder needs to continue `batch` texts up to `length` tokens each, prompt
-// and answer together. An estimate: it leaves out what the libraries take for themselves (a CUDA context,
-// workspaces) and what the allocator cannot use for being in pieces.
+// and answer together. Prompts run one after the other, answers in common. An estimate: it leaves out what
+// the libraries take for themselves (a CUDA context, workspaces) and what the allocator cannot use for being
+// in pieces.
 struct MemoryNeed {
   // Of one layer, on the device that the layer is on: keys and values,
   // 2 * num_key_value_heads * head_dim * length * batch values.
   std::int64_t kv_cache_per_layer = 0;
-  // On each device that computes, the most that is alive at once while the prompt (taken to be all of
-  // `length`) runs through a layer: the hidden state and its norm, and the largest of
+  // On each device that computes, the most that is alive at once while a prompt (taken to be all of `length`)
+  // or the last token of each text runs through a layer: the hidden state and its norm, and the largest of
   //   the norm:       two copies of the hidden state in fp32
   //   the attention:  q, k, v, rotated q and k, and the output; no matrix of scores (a fused kernel)
   //   the MLP:        gate, up and their product;
+  // and, for several texts, a copy of the layer's keys and values: of those that go on when one has ended;
   // or, where that is more, the logits of one position per text, as computed and in fp32.
   std::int64_t activations = 0;
 };
@@ -34,6 +36,11 @@ MemoryNeed memory_need(const LlmConfig& config, int value_bytes, std::int64_t ba
 // over GPUs which could each take them all needs less than that. Never more than the limit.
 std::map<Place, std::int64_t> safe_reserve(const ModelTree& tree, const LlmConfig& config,
                                            const MemoryNeed& need, const MemoryLimits& limits);
+
+// What --reserve says, "auto" or a size for each GPU, as it comes to in these limits. Throws InputError.
+std::map<Place, std::int64_t> reserve_for(const std::string& option, const ModelTree& tree,
+                                          const LlmConfig& config, const MemoryNeed& need,
+                                          const MemoryLimits& limits);
 
 // The limits less the reserve, at least 0.
 MemoryLimits without_reserve(const MemoryLimits& limits, const std::map<Place, std::int64_t>& reserve);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/torch_headers.h"
+#include "model/llm/elements.h"
 #include "model/vector_math.h"
 
 namespace relmpi {
@@ -103,14 +104,9 @@ RELMPI_CLONES_OF(std::uint16_t)
 #undef RELMPI_CLONES_OF
 
 template <typename Element>
-const Element* data_of(const at::Tensor& tensor) {
-  return tensor.defined() ? static_cast<const Element*>(tensor.const_data_ptr()) : nullptr;
-}
-
-template <typename Element>
 void norm_rows(const at::Tensor& x, const at::Tensor& weight, double eps, at::Tensor& out) {
   const std::int64_t size = x.size(1);
-  const auto *from = data_of<Element>(x), *scales = data_of<Element>(weight);
+  const auto *from = elements_of<Element>(x), *scales = elements_of<Element>(weight);
   auto* to = static_cast<Element*>(out.data_ptr());
   at::parallel_for(0, x.size(0), grain(size), [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> row(static_cast<std::size_t>(size));
@@ -122,7 +118,7 @@ void norm_rows(const at::Tensor& x, const at::Tensor& weight, double eps, at::Te
 template <typename Element>
 void swiglu_rows(const at::Tensor& gate_up, at::Tensor& out) {
   const std::int64_t size = out.size(1);
-  const auto* from = data_of<Element>(gate_up);
+  const auto* from = elements_of<Element>(gate_up);
   auto* to = static_cast<Element*>(out.data_ptr());
   at::parallel_for(0, out.size(0), grain(size), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t n = begin; n < end; ++n)
@@ -158,9 +154,9 @@ at::Tensor rotate_rows(const at::Tensor& qkv, const RotaryWeights& weights, cons
                        const at::Tensor& keys, const at::Tensor& values) {
   const std::int64_t kv_heads = keys.size(1), size = keys.size(3), heads = qkv.size(1) / size - 2 * kv_heads;
   at::Tensor queries = at::empty({qkv.size(0), heads, size}, qkv.options());
-  const Heads<Element> of{data_of<Element>(qkv),
-                          data_of<Element>(weights.q_norm),
-                          data_of<Element>(weights.k_norm),
+  const Heads<Element> of{elements_of<Element>(qkv),
+                          elements_of<Element>(weights.q_norm),
+                          elements_of<Element>(weights.k_norm),
                           static_cast<Element*>(queries.data_ptr()),
                           static_cast<Element*>(keys.data_ptr()),
                           static_cast<Element*>(values.data_ptr()),
@@ -168,9 +164,9 @@ at::Tensor rotate_rows(const at::Tensor& qkv, const RotaryWeights& weights, cons
                           kv_heads,
                           keys.size(2),
                           size};
-  const auto *cosines = data_of<float>(weights.cosines), *sines = data_of<float>(weights.sines);
-  const auto *sequence = data_of<std::int64_t>(places.sequences),
-             *position = data_of<std::int64_t>(places.positions);
+  const auto *cosines = elements_of<float>(weights.cosines), *sines = elements_of<float>(weights.sines);
+  const auto *sequence = elements_of<std::int64_t>(places.sequences),
+             *position = elements_of<std::int64_t>(places.positions);
   at::parallel_for(0, qkv.size(0), grain(qkv.size(1)), [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> row(static_cast<std::size_t>(size));
     for (std::int64_t n = begin; n < end; ++n) {

@@ -7,10 +7,11 @@
 namespace relmpi {
 
 // How the next token is chosen. Names, meanings and order are those of Hugging Face's generate(): repetition
-// penalty, temperature, top-k, top-p, min-p.
+// penalty, temperature, top-k, top-p, min-p. The defaults are not: nothing is filtered unless it is asked
+// for.
 struct SamplingOptions {
   double temperature = 0;  // 0 = greedy: the most probable token, the first one where several are
-  std::int64_t top_k = 0;  // only the k most probable; 0 = all
+  std::int64_t top_k = 0;  // only the k most probable, and those equal to the last of them; 0 = all
   double top_p = 1;        // only the fewest that hold this share of the probability
   double min_p = 0;        // only those with at least this share of the greatest probability
   double repetition_penalty =
@@ -22,7 +23,7 @@ struct SamplingOptions {
 };
 
 // The next token of a text. `logits` (V) are changed. `history`: ids of prompt and answer so far. `uniform`
-// in [0, 1) decides.
+// in [0, 1) decides. Throws RuntimeError for logits that are not finite.
 std::int32_t choose_token(std::span<float> logits, std::span<const std::int32_t> history,
                           const SamplingOptions& options, double uniform);
 
@@ -31,9 +32,11 @@ struct Candidate {
   double probability;
 };
 
-// The tokens that may come next and their probabilities, which sum to 1, in falling order (ties: lower id
-// first); for temperature > 0.
+// The tokens that may come next, in the order of their ids, and their probabilities, which sum to 1; for
+// temperature > 0. Throws RuntimeError for logits that are not finite.
 std::vector<Candidate> candidates(std::span<float> logits, std::span<const std::int32_t> history,
                                   const SamplingOptions& options);
+
+[[noreturn]] void logits_not_finite();
 
 }  // namespace relmpi

@@ -14,7 +14,8 @@ struct ContinuationScore {
 };
 
 // How probable each continuation is after the context; the context is run once. Throws InputError for an
-// empty context or continuation, and for more tokens than the model's context.
+// empty context or continuation, and for more tokens than the model's context; RuntimeError for logits that
+// are not finite.
 std::vector<ContinuationScore> score_continuations(
     Llm& llm, const std::vector<std::int32_t>& context,
     const std::vector<std::vector<std::int32_t>>& continuations);
@@ -25,7 +26,7 @@ struct LabelDistribution {
 };
 
 // The next token after the context, among labels. Throws InputError for no labels, one that is there twice or
-// outside the vocabulary.
+// outside the vocabulary; RuntimeError for logits that are not finite.
 LabelDistribution next_token_distribution(Llm& llm, const std::vector<std::int32_t>& context,
                                           const std::vector<std::int32_t>& labels);
 

@@ -1,5 +1,6 @@
 #include "model/llm/weigh_kernels.h"
 
+#include "model/llm/instructions.h"
 #include "model/llm/lanes.h"
 #include "model/vector_math.h"
 

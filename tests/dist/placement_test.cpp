@@ -302,8 +302,11 @@ TEST(DecoderTree, HasThePublishedNumberOfParameters) {
 TEST(MemoryNeed, CountsCacheAndActivations) {
   const MemoryNeed need = memory_need(qwen3(), 2, 3, 500);
   EXPECT_EQ(need.kv_cache_per_layer, 2 * 8 * 128 * 500 * 3 * 2);
-  // Hidden state and norm, then gate, up and product: more than q, k and v twice and the output.
-  EXPECT_EQ(need.activations, (2 * 1024 + 3 * 3072) * 2 * 3 * 500);
+  // Of one prompt: hidden state and norm, then gate, up and product: more than q, k and v twice and the
+  // output.
+  const std::int64_t row = (2 * 1024 + 3 * 3072) * 2;
+  EXPECT_EQ(memory_need(qwen3(), 2, 1, 500).activations, row * 500);
+  EXPECT_EQ(need.activations, row * 500 + need.kv_cache_per_layer);
   EXPECT_EQ(memory_need(qwen3(), 2, 3, 1).activations, 151936 * (2 + 4) * 3);  // the logits
   EXPECT_ERROR(memory_need(qwen3(), 2, 0, 1), "--batch is 0");
   EXPECT_ERROR(memory_need(qwen3(), 2, 1, -5), "--length is -5");

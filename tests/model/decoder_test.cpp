@@ -47,19 +47,30 @@ TEST(Decoder, FewRowsHaveTheSameBitsAloneInABatchAndTokenByToken) {
   const TinyLlm tiny;
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
     Decoder decoder = tiny.decoder(dtype);
-    const Ids a = text(7, 1), b = text(3, 2), c = text(6, 3);
-    ASSERT_LE(a.size() + b.size() + c.size(), static_cast<std::size_t>(kFewRows));
-    KvCache cache = decoder.make_cache(3, 7);
+    const Ids a = text(14, 1), b = text(7, 2), c = text(11, 3);
+    ASSERT_EQ(a.size() + b.size() + c.size(), static_cast<std::size_t>(kFewRows));
+    KvCache cache = decoder.make_cache(3, 14);
     const at::Tensor batch = decoder.logits(decoder.forward({{2, a}, {0, b}, {1, c}}, cache).last);
-    EXPECT_TRUE(at::equal(batch.narrow(0, 0, 7), logits_of(decoder, a)));
-    EXPECT_TRUE(at::equal(batch.narrow(0, 7, 3), logits_of(decoder, b)));
-    EXPECT_TRUE(at::equal(batch.narrow(0, 10, 6), logits_of(decoder, c)));
-    KvCache one = decoder.make_cache(1, 7);
+    EXPECT_TRUE(at::equal(batch.narrow(0, 0, 14), logits_of(decoder, a)));
+    EXPECT_TRUE(at::equal(batch.narrow(0, 14, 7), logits_of(decoder, b)));
+    EXPECT_TRUE(at::equal(batch.narrow(0, 21, 11), logits_of(decoder, c)));
+    KvCache one = decoder.make_cache(1, 14);
     for (std::size_t i = 0; i < a.size(); ++i) {
       const at::Tensor token = decoder.logits(decoder.forward({{0, std::span(a).subspan(i, 1)}}, one).last);
       EXPECT_TRUE(at::equal(token[0], batch[static_cast<std::int64_t>(i)])) << i;
     }
   }
+}
+
+TEST(Decoder, LogitsAreInFullPrecisionForAnyNumberOfRows) {
+  const TinyLlm tiny;
+  Decoder decoder = tiny.decoder(at::kBFloat16);
+  const Ids ids = text(kFewRows + 9);
+  KvCache cache = decoder.make_cache(1, static_cast<std::int64_t>(ids.size()));
+  const at::Tensor hidden = decoder.forward({{0, ids}}, cache).last, all = decoder.logits(hidden);
+  EXPECT_FALSE(at::equal(all, all.to(at::kBFloat16).to(at::kFloat))) << "rounded to 16 bits";
+  for (std::int64_t row = 0; row < hidden.size(0); ++row)
+    EXPECT_TRUE(at::equal(decoder.logits(hidden.narrow(0, row, 1))[0], all[row])) << row;
 }
 
 TEST(Decoder, WhatWasTruncatedIsForgotten) {
@@ -158,7 +169,10 @@ TEST(LlmFolder, ErrorsNameWhatIsWrong) {
   has(error_after([](TinyLlm& t) { t.config["hidden_act"] = "gelu"; }), "\"gelu\"");
   has(error_after([](TinyLlm& t) { t.config["num_key_value_heads"] = 4; }),
       "multiple of num_key_value_heads");
-  has(error_after([](TinyLlm& t) { t.config["head_dim"] = 15; }), "head_dim is 15");
+  has(error_after([](TinyLlm& t) { t.config["head_dim"] = 15; }),
+      "config.json: model configuration: head_dim is 15");
+  has(error_after([](TinyLlm& t) { t.config["eos_token_id"] = {1, 260}; }), "eos_token_id 260 is outside");
+  has(error_after([](TinyLlm& t) { t.config["num_attention_heads"] = 0; }), "num_attention_heads is 0");
   has(error_after([](TinyLlm& t) { t.config["hidden_size"] = "48"; }), "wrong kind");
   has(error_after([](TinyLlm& t) {
         t.config["rope_scaling"] = {{"rope_type", "longrope"}};
@@ -166,6 +180,29 @@ TEST(LlmFolder, ErrorsNameWhatIsWrong) {
       "\"longrope\"");
   has(error_after([](TinyLlm& t) { t.config["quantization_config"] = {{"bits", 4}}; }), "quantised");
   has(error_after([](TinyLlm& t) { t.config["vocab_size"] = 256; }), "257 tokens, but the embedding 256");
+}
+
+TEST(LlmFolder, YarnLengthensTheContext) {
+  TinyLlm tiny;
+  tiny.config["rope_scaling"] = {{"rope_type", "yarn"}, {"factor", 4.0}};
+  tiny.save();
+  EXPECT_EQ(tiny.decoder().config().max_position_embeddings, 2800);
+  tiny.config["rope_scaling"]["original_max_position_embeddings"] = 100;
+  tiny.save();
+  EXPECT_EQ(tiny.decoder().config().max_position_embeddings, 700) << "longer already";
+}
+
+TEST(LlmFolder, TheTypeOfTheWeightsIsTheOptionsOrTheFiles) {
+  LlmConfig config;
+  EXPECT_EQ(weight_dtype("", config), "fp32");
+  config.dtype = "bfloat16";
+  EXPECT_EQ(weight_dtype("", config), "bf16");
+  EXPECT_EQ(weight_dtype("fp16", config), "fp16");
+  config.dtype = "float64";
+  EXPECT_NE(
+      input_error([&] { weight_dtype("", config); }).find("config.json says that the weights are float64"),
+      std::string::npos);
+  EXPECT_NE(input_error([&] { weight_dtype("int4", config); }).find("--dtype int4"), std::string::npos);
 }
 
 TEST(LlmFolder, ShardsAreReadAndTheirFaultsNamed) {

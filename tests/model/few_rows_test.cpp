@@ -63,11 +63,16 @@ TEST(FewRows, DoesNotDependOnTheThreads) {
   at::set_num_threads(threads);
 }
 
-TEST(FewRows, LeavesOtherTypesAndMoreRowsAlone) {
-  const at::Tensor weight = at::randn({4, 8});
-  EXPECT_TRUE(takes_few_rows(at::randn({kFewRows, 8}), weight));
-  EXPECT_FALSE(takes_few_rows(at::randn({kFewRows + 1, 8}), weight));
-  EXPECT_FALSE(takes_few_rows(at::randn({1, 8}).to(at::kHalf), weight.to(at::kHalf)));
+TEST(FewRows, MoreRowsHaveTheSameBits) {
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    const Case c = random_case(3 * kFewRows + 5, 100, 40, dtype);
+    const at::Tensor all = few_rows_linear(c.x, c.weight, c.bias, c.residual, at::kFloat);
+    EXPECT_TRUE(at::allclose(all.to(at::kDouble), twin(c), 2e-5, 2e-5));
+    for (const std::int64_t row : {std::int64_t{0}, kFewRows, 3 * kFewRows + 4})
+      EXPECT_TRUE(
+          at::equal(all.narrow(0, row, 1), few_rows_linear(c.x.narrow(0, row, 1), c.weight, c.bias,
+                                                           c.residual.narrow(0, row, 1), at::kFloat)));
+  }
 }
 
 }  // namespace

@@ -62,7 +62,7 @@ TEST(Generation, AnAnswerDoesNotDependOnItsBatch) {
   }
 }
 
-TEST(Generation, AnEndTokenEndsAnAnswerAndIsNotInTheText) {
+TEST(Generation, AnEndTokenEndsAnAnswer) {
   TinyLlm tiny;
   Llm llm = tiny.open();
   const auto request = requests_of(llm, {"abc"});
@@ -101,8 +101,8 @@ TEST(Generation, TheContextEndsAnAnswer) {
   EXPECT_EQ(answer.finish, FinishReason::kContext);
   EXPECT_EQ(answer.ids.size(), 6U);  // the last one needs no room
   const auto full = requests_of(llm, {std::string(700, 'x')});
-  EXPECT_NE(input_error([&] { generate(llm, full, {}); }).find("prompt 0 has 700 tokens"), std::string::npos);
-  EXPECT_NE(input_error([&] { generate(llm, {{.prompt = {}, .index = 4}}, {}); }).find("prompt 4 is empty"),
+  EXPECT_NE(input_error([&] { generate(llm, full, {}); }).find("prompt 1 has 700 tokens"), std::string::npos);
+  EXPECT_NE(input_error([&] { generate(llm, {{.prompt = {}, .index = 4}}, {}); }).find("prompt 5 is empty"),
             std::string::npos);
 }
 
@@ -117,9 +117,9 @@ TEST(Sampling, FiltersAreThoseOfHuggingFace) {
     for (const Candidate& one : list) ids.push_back(one.token);
     return ids;
   };
-  EXPECT_EQ(tokens(of({.temperature = 1})), (Ids{1, 2, 3, 0, 4}));
-  EXPECT_NEAR(of({.temperature = 1})[1].probability, 0.3, 1e-6);
-  EXPECT_NEAR(of({.temperature = 0.5})[0].probability, 0.16 / (0.16 + 0.09 + 0.0225 + 0.01 + 0.0025), 1e-6);
+  EXPECT_EQ(tokens(of({.temperature = 1})), (Ids{0, 1, 2, 3, 4}));
+  EXPECT_NEAR(of({.temperature = 1})[2].probability, 0.3, 1e-6);
+  EXPECT_NEAR(of({.temperature = 0.5})[1].probability, 0.16 / (0.16 + 0.09 + 0.0225 + 0.01 + 0.0025), 1e-6);
   EXPECT_EQ(tokens(of({.temperature = 1, .top_k = 2})), (Ids{1, 2}));
   EXPECT_NEAR(of({.temperature = 1, .top_k = 2})[0].probability, 4.0 / 7, 1e-6);
   EXPECT_EQ(tokens(of({.temperature = 1, .top_p = 0.71})), (Ids{1, 2, 3}));
@@ -127,8 +127,56 @@ TEST(Sampling, FiltersAreThoseOfHuggingFace) {
   EXPECT_EQ(tokens(of({.temperature = 1, .min_p = 0.3})), (Ids{1, 2, 3}));
   // Once, though it is there twice; log 0.4 < 0 is multiplied.
   const auto weakened = of({.temperature = 1, .repetition_penalty = 2}, {1, 1});
-  EXPECT_EQ(weakened[0].token, 2);
-  EXPECT_NEAR(weakened[1].probability / weakened[0].probability, 0.16 / 0.3, 1e-6);
+  EXPECT_NEAR(weakened[1].probability / weakened[2].probability, 0.16 / 0.3, 1e-6);
+  std::vector<float> tied{1, 2, 2, 2, 0};
+  EXPECT_EQ(tokens(candidates(tied, {}, {.temperature = 1, .top_k = 2})), (Ids{1, 2, 3}))
+      << "equal to the last";
+}
+
+// All tokens sorted, filter after filter.
+std::vector<Candidate> slow_candidates(const std::vector<float>& logits, const SamplingOptions& options) {
+  std::vector<Candidate> list;
+  for (std::size_t i = 0; i < logits.size(); ++i)
+    list.push_back({static_cast<std::int32_t>(i), std::exp(logits[i] / options.temperature)});
+  std::stable_sort(list.begin(), list.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.probability > b.probability; });
+  if (options.top_k > 0) list.resize(std::min(list.size(), static_cast<std::size_t>(options.top_k)));
+  const auto normalise = [&] {
+    double sum = 0;
+    for (const Candidate& one : list) sum += one.probability;
+    for (Candidate& one : list) one.probability /= sum;
+  };
+  normalise();
+  double sum = 0;
+  std::size_t kept = 0;
+  while (kept < list.size() && sum < options.top_p) sum += list[kept++].probability;
+  if (options.top_p < 1) list.resize(kept);
+  while (list.back().probability < options.min_p * list.front().probability) list.pop_back();
+  normalise();
+  std::sort(list.begin(), list.end(),
+            [](const Candidate& a, const Candidate& b) { return a.token < b.token; });
+  return list;
+}
+
+TEST(Sampling, EqualsTheSlowTwin) {
+  at::manual_seed(3);
+  const std::vector<SamplingOptions> kinds{{.temperature = 0.7},
+                                           {.temperature = 1, .top_k = 50},
+                                           {.temperature = 2, .top_p = 0.9},
+                                           {.temperature = 1, .top_p = 0.999},
+                                           {.temperature = 1.3, .min_p = 0.05},
+                                           {.temperature = 1, .top_k = 400, .top_p = 0.8, .min_p = 0.01}};
+  for (const std::int64_t size : {1, 7, 1000})
+    for (const SamplingOptions& options : kinds) {
+      const at::Tensor random = at::randn({size}) * 3;
+      std::vector<float> logits(random.data_ptr<float>(), random.data_ptr<float>() + size);
+      const auto wanted = slow_candidates(logits, options), found = candidates(logits, {}, options);
+      ASSERT_EQ(found.size(), wanted.size()) << size << " " << options.top_k << " " << options.top_p;
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        EXPECT_EQ(found[i].token, wanted[i].token);
+        EXPECT_NEAR(found[i].probability, wanted[i].probability, 1e-12);
+      }
+    }
 }
 
 TEST(Sampling, FollowsTheProbabilities) {
@@ -175,6 +223,40 @@ TEST(Scoring, LogLikelihoodsAreThoseOfTheWholeText) {
             std::string::npos);
 }
 
+TEST(Scoring, ALongContinuationIsTheSumOfItsPieces) {
+  const TinyLlm tiny;
+  Llm llm = tiny.open();
+  const Ids context = llm.tokenizer.encode("Once");
+  const Ids all =
+      llm.tokenizer.encode(std::string(150, 'x') + " and so on, for more rows than are scored at once");
+  const auto whole = score_continuations(llm, context, {all})[0];
+  ASSERT_EQ(whole.token_log_p.size(), all.size());
+  double sum = 0;
+  for (const double value : whole.token_log_p) sum += value;
+  EXPECT_NEAR(whole.log_likelihood, sum, 1e-9);
+  Ids before = context;
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_NEAR(score_continuations(llm, before, {{all[i]}})[0].log_likelihood, whole.token_log_p[i], 1e-3)
+        << i;
+    before.push_back(all[i]);
+  }
+}
+
+TEST(Scoring, LogitsThatAreNotFiniteAreAnError) {
+  TinyLlm tiny;
+  for (auto& [name, tensor] : tiny.tensors)
+    if (name == "model.norm.weight") tensor.fill_(std::nan(""));
+  tiny.save();
+  Llm llm = tiny.open();
+  const Ids context = llm.tokenizer.encode("abc");
+  EXPECT_THROW(generate(llm, {{context}}, {}), RuntimeError);
+  EXPECT_THROW(generate(llm, {{context}}, {.sampling = {.temperature = 1}}), RuntimeError);
+  EXPECT_THROW(score_continuations(llm, context, {{65}}), RuntimeError);
+  EXPECT_THROW(next_token_distribution(llm, context, {65, 66}), RuntimeError);
+  std::vector<float> infinite{1, INFINITY, 2};
+  EXPECT_THROW(choose_token(infinite, {}, {.temperature = 1}, 0.5), RuntimeError);
+}
+
 TEST(Scoring, LabelsShareTheNextTokensDistribution) {
   const TinyLlm tiny;
   Llm llm = tiny.open();
@@ -208,6 +290,13 @@ TEST(Placement, AMapIsRehearsedOnTheCpuWithTheSameResult) {
   for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(found[i].ids, wanted[i].ids);
   EXPECT_GT(several.decoder.copies(), 0);
 
+  options.max_memory = "0=300kB,1=300kB,cpu=1MB";
+  options.batch = 200;
+  EXPECT_NE(input_error([&] { open_llm(options); }).find("(--batch)"), std::string::npos);
+  options.batch = 1;
+  options.rehearse = false;
+  EXPECT_NE(input_error([&] { open_llm(options); }).find("GPU 0, which is not here"), std::string::npos);
+  options.rehearse = true;
   options.max_memory = "0=100kB,cpu=100kB";
   EXPECT_NE(input_error([&] { open_llm(options); }).find("on disk"), std::string::npos);
   options.max_memory = "";
