@@ -105,7 +105,13 @@ const char* to_string(ChatFamily family) {
 
 std::optional<std::vector<ChatMessage>> parse_messages(const std::string& text) {
   const auto first = text.find_first_not_of(" \t");
-  if (first == std::string::npos || text[first] != '[' || !Json::accept(text)) return std::nullopt;
+  if (first == std::string::npos || text[first] != '[') return std::nullopt;
+  if (!Json::accept(text)) {
+    if (text.compare(first, 2, "[{") == 0)
+      throw InputError(
+          "the text begins like a conversation, [{{\"role\": .., but is no JSON: is its end missing?");
+    return std::nullopt;
+  }
   const Json document = parse_json(text, "messages");
   if (document.empty() || !document[0].is_object()) return std::nullopt;
   std::vector<ChatMessage> messages;

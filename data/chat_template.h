@@ -13,7 +13,8 @@ struct ChatMessage {
 };
 
 // A conversation as the JSON array [{"role":..,"content":..}, ...]; nothing where the text is no JSON array
-// of objects (it is then plain text). Throws InputError where it is one, but its objects are no messages.
+// of objects (it is then plain text). Throws InputError where it is one, but its objects are no messages, and
+// where it begins like one, with "[{", but breaks off.
 std::optional<std::vector<ChatMessage>> parse_messages(const std::string& text);
 
 // The families of models whose way to write a conversation is known. All are ChatML:

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "base/progress.h"
 #include "base/torch_headers.h"
 #include "eval/llm_session.h"
@@ -30,8 +31,32 @@ std::vector<Prompt> prompts_of(const DecodeOptions& options) {
   if (!options.prompts.empty()) return read_prompts(options.prompts);
   std::vector<Prompt> prompts;
   for (const std::string& text : options.texts)
-    prompts.push_back({{{"user", text}}, fmt::format("--prompt {}", prompts.size() + 1)});
+    prompts.push_back({{{"user", text}}, false, fmt::format("--prompt {}", prompts.size() + 1)});
   return prompts;
+}
+
+// What all ranks must have read alike.
+std::string text_of(const std::vector<Prompt>& prompts) {
+  ordered_json all = ordered_json::array();
+  for (const Prompt& prompt : prompts)
+    for (const ChatMessage& message : prompt.messages) all.push_back({message.role, message.content});
+  return all.dump();
+}
+
+// generate() of Hugging Face takes these of itself; here an answer depends on the options alone.
+void tell_suggested_sampling(const DecodeOptions& options) {
+  const auto file = std::filesystem::path(options.session.model) / "generation_config.json";
+  if (!std::filesystem::is_regular_file(file)) return;
+  const nlohmann::json document = parse_json(read_file(file), file.string());
+  std::string found;
+  for (const char* name : {"temperature", "top_k", "top_p", "min_p", "repetition_penalty"}) {
+    std::string option = fmt::format("--{}", name);
+    std::replace(option.begin(), option.end(), '_', '-');
+    if (document.contains(name) && options.session.command->count(option) == 0)
+      found += fmt::format(" {} {}", option, document.at(name).dump());
+  }
+  if (!found.empty())
+    spdlog::info("not taken from generation_config.json, give them if you want them:{}", found);
 }
 
 ordered_json row_of(const Request& request, const Answer& answer) {
@@ -115,19 +140,29 @@ int run_decode(const DecodeOptions& options, std::unique_ptr<Communicator>& comm
   if (options.session.llm.batch < 1)
     throw InputError("--batch is {}, but must be at least 1", options.session.llm.batch);
   const auto prompts = prompts_of(options);
-  std::optional<ChatTemplate> chat;
-  if (options.chat) chat = ChatTemplate::load(options.session.model);
+  const auto file = result_file(options.out, "decode.json");
   std::vector<Request> requests;
-  const auto encode_all = [&](const BpeTokenizer& tokenizer) {
-    std::size_t longest = 0;
+  const auto encode_all = [&](const BpeTokenizer& tokenizer, const LlmConfig& config) {
+    std::optional<ChatTemplate> chat;
+    if (options.chat) chat = ChatTemplate::load(options.session.model);
+    std::int64_t longest = 0;
     for (const Prompt& prompt : prompts) {
       requests.push_back({encode_prompt(prompt, tokenizer, chat ? &*chat : nullptr),
                           static_cast<std::int64_t>(requests.size())});
-      longest = std::max(longest, requests.back().prompt.size());
+      const auto length = static_cast<std::int64_t>(requests.back().prompt.size());
+      if (length >= config.max_position_embeddings)
+        throw InputError(
+            "{}: the prompt has {} tokens; the model's context is {} (max_position_embeddings), answer "
+            "included; "
+            "shorten it",
+            prompt.place, length, config.max_position_embeddings);
+      longest = std::max(longest, length);
     }
-    return static_cast<std::int64_t>(longest) + options.generation.max_new_tokens;
+    return Workload{.batch = std::min(options.session.llm.batch, static_cast<std::int64_t>(requests.size())),
+                    .length = longest + options.generation.max_new_tokens};
   };
-  LlmSession session(options.session, communicator, encode_all);
+  LlmSession session(options.session, communicator, text_of(prompts), encode_all);
+  if (communicator->rank() == 0) tell_suggested_sampling(options);
   communicator->barrier();
   const auto start = std::chrono::steady_clock::now();
   const auto rows = gather_rows(*communicator, run_requests(session.llm, requests, options, *communicator));
@@ -137,10 +172,7 @@ int run_decode(const DecodeOptions& options, std::unique_ptr<Communicator>& comm
   header["options"] = nlohmann::json(options.session.command->config_to_str(true, false));
   const ordered_json document{{"header", header},
                               {"methods", ordered_json::array({method_of(rows, seconds)})}};
-  if (!options.out.empty()) {
-    create_folder(options.out);
-    write_file_atomic(std::filesystem::path(options.out) / "decode.json", document.dump(2) + "\n");
-  }
+  if (!file.empty()) write_file_atomic(file, document.dump(2) + "\n");
   if (options.json)
     fmt::print("{}\n", document.dump());
   else
@@ -162,7 +194,9 @@ void add_generation_options(CLI::App& sub, GenerationOptions& generation) {
   sub.add_option("--repetition-penalty", sampling.repetition_penalty,
                  "weakens tokens that are there already; 1 = off")
       ->capture_default_str();
-  sub.add_option("--stop", generation.stop, "an answer ends before this text (may be given several times)");
+  sub.add_option(
+      "--stop", generation.stop,
+      "an answer ends before this text, which is looked for without special tokens (several times)");
   sub.add_option("--seed", generation.seed,
                  "of the random choices; an answer depends on it and on its number")
       ->capture_default_str();

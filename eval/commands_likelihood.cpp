@@ -8,6 +8,7 @@
 #include "base/progress.h"
 #include "base/torch_headers.h"
 #include "eval/llm_session.h"
+#include "eval/prompts.h"
 #include "model/llm/scoring.h"
 
 namespace relmpi {
@@ -23,6 +24,7 @@ struct LikelihoodOptions {
 };
 
 struct Item {
+  std::string place;  // file:line
   std::string context;
   std::vector<std::string> choices;
   bool labels = false;  // the choices are single tokens, compared as the next one
@@ -31,10 +33,13 @@ struct Item {
 
 Item item_of(const json& row, const std::string& place) {
   Item item;
+  item.place = place;
   if (!row.is_object() || !row.contains("context") || !row.at("context").is_string())
     throw InputError("{}: an object with \"context\": a text was expected", place);
   item.context = row.at("context").get<std::string>();
   item.labels = row.contains("labels");
+  if (item.labels && row.contains("continuations"))
+    throw InputError("{}: there are \"labels\" and \"continuations\"; one of them was expected", place);
   const char* name = item.labels ? "labels" : "continuations";
   const json list = row.value(name, json());
   if (!list.is_array() || list.empty() ||
@@ -62,52 +67,92 @@ std::vector<Item> read_items(const std::filesystem::path& file) {
   return items;
 }
 
+// What all ranks must have read alike.
+std::string text_of(const std::vector<Item>& items) {
+  ordered_json all = ordered_json::array();
+  for (const Item& item : items) all.push_back({item.context, item.choices, item.labels});
+  return all.dump();
+}
+
 using Ids = std::vector<std::int32_t>;
 
-// The tokens of context and continuation written together, and how many of them are the context's own: a
-// token may reach over the border, and then belongs to the continuation.
+// A choice as tokens: of the context and of what follows it.
 struct Split {
   Ids context, continuation;
+
+  std::size_t length() const { return context.size() + continuation.size(); }
 };
 
-Split split_tokens(const BpeTokenizer& tokenizer, const std::string& context,
+constexpr EncodeOptions kText{.add_special_tokens = true};
+
+// Context and continuation are written together: a token may reach over the border, and then belongs to the
+// continuation.
+Split split_tokens(const BpeTokenizer& tokenizer, const Ids& context, const Item& item,
                    const std::string& continuation) {
-  const EncodeOptions plain{.special_tokens_in_text = true, .add_special_tokens = true};
-  const Ids alone = tokenizer.encode(context, plain), both = tokenizer.encode(context + continuation, plain);
-  const auto border = std::mismatch(alone.begin(), alone.end(), both.begin(), both.end()).second;
+  const Ids both = encode_text(tokenizer, item.context + continuation, kText, item.place);
+  const auto border = std::mismatch(context.begin(), context.end(), both.begin(), both.end()).second;
+  if (border == both.end())
+    throw InputError("{}: the continuation \"{}\" is empty: it has no token", item.place, continuation);
+  if (border == both.begin())
+    throw InputError(
+        "{}: no token of the context is left before the continuation \"{}\": their texts join into one "
+        "token; "
+        "begin the continuation with a space or a newline",
+        item.place, continuation);
   return {{both.begin(), border}, {border, both.end()}};
+}
+
+Split label_token(const BpeTokenizer& tokenizer, const Ids& context, const Item& item,
+                  const std::string& label) {
+  const Encoding encoding = tokenizer.encode_fully(label);
+  if (encoding.ids.size() != 1 || !encoding.dropped.empty())
+    throw InputError(
+        "{}: the label \"{}\" is {} tokens in this vocabulary{}; a label must be one (often with a space "
+        "before "
+        "it), or use \"continuations\"",
+        item.place, label, encoding.ids.size(), encoding.dropped.empty() ? "" : ", and some bytes have none");
+  return {context, encoding.ids};
+}
+
+std::vector<Split> choices_of(const Item& item, const BpeTokenizer& tokenizer, const LlmConfig& config) {
+  const Ids context = item.labels ? encode_text(tokenizer, item.context, kText, item.place)
+                                  : tokenizer.encode(item.context, kText);
+  if (context.empty()) throw InputError("{}: the context is empty: it has no token", item.place);
+  std::vector<Split> choices;
+  for (const std::string& choice : item.choices) {
+    choices.push_back(item.labels ? label_token(tokenizer, context, item, choice)
+                                  : split_tokens(tokenizer, context, item, choice));
+    // The last token is read from the logits and needs no place.
+    if (static_cast<std::int64_t>(choices.back().length()) - 1 > config.max_position_embeddings)
+      throw InputError("{}: context and continuation have {} tokens; the model's context is {}", item.place,
+                       choices.back().length(), config.max_position_embeddings);
+  }
+  return choices;
 }
 
 std::size_t best_of(const std::vector<double>& scores) {
   return static_cast<std::size_t>(std::max_element(scores.begin(), scores.end()) - scores.begin());
 }
 
-ordered_json score_item(Llm& llm, const Item& item) {
-  std::vector<double> sums, per_byte;
-  std::vector<std::size_t> tokens;
-  std::vector<bool> greedy;
+ordered_json score_choices(Llm& llm, const Item& item, const std::vector<Split>& choices) {
+  std::vector<double> sums(choices.size()), per_byte(choices.size());
+  std::vector<std::size_t> tokens(choices.size());
+  std::vector<bool> greedy(choices.size());
   // Continuations that leave the context's tokens alone share its pass.
-  std::map<Ids, std::vector<std::pair<std::size_t, Ids>>> groups;
-  for (std::size_t i = 0; i < item.choices.size(); ++i) {
-    Split split = split_tokens(llm.tokenizer, item.context, item.choices[i]);
-    groups[split.context].emplace_back(i, std::move(split.continuation));
-  }
-  sums.resize(item.choices.size());
-  tokens.resize(item.choices.size());
-  greedy.resize(item.choices.size());
+  std::map<Ids, std::vector<std::size_t>> groups;
+  for (std::size_t i = 0; i < choices.size(); ++i) groups[choices[i].context].push_back(i);
   for (const auto& [context, members] : groups) {
     std::vector<Ids> continuations;
-    for (const auto& member : members) continuations.push_back(member.second);
+    for (const std::size_t i : members) continuations.push_back(choices[i].continuation);
     const auto scores = score_continuations(llm, context, continuations);
     for (std::size_t k = 0; k < members.size(); ++k) {
-      const std::size_t i = members[k].first;
+      const std::size_t i = members[k];
       sums[i] = scores[k].log_likelihood;
-      tokens[i] = scores[k].token_log_p.size();
+      per_byte[i] = sums[i] / static_cast<double>(item.choices[i].size());
+      tokens[i] = choices[i].continuation.size();
       greedy[i] = scores[k].greedy;
     }
   }
-  for (std::size_t i = 0; i < sums.size(); ++i)
-    per_byte.push_back(sums[i] / static_cast<double>(item.choices[i].size()));
   return {{"log_likelihood", sums},
           {"tokens", tokens},
           {"greedy", greedy},
@@ -115,20 +160,10 @@ ordered_json score_item(Llm& llm, const Item& item) {
           {"best_per_byte", best_of(per_byte)}};
 }
 
-ordered_json score_labels(Llm& llm, const Item& item) {
+ordered_json score_labels(Llm& llm, const std::vector<Split>& choices) {
   Ids labels;
-  const Ids context =
-      llm.tokenizer.encode(item.context, {.special_tokens_in_text = true, .add_special_tokens = true});
-  for (const std::string& label : item.choices) {
-    const Ids ids = llm.tokenizer.encode(label);
-    if (ids.size() != 1)
-      throw InputError(
-          "the label \"{}\" is {} tokens in this vocabulary; a label must be one (often with a space "
-          "before it), or use \"continuations\"",
-          label, ids.size());
-    labels.push_back(ids[0]);
-  }
-  const auto distribution = next_token_distribution(llm, context, labels);
+  for (const Split& choice : choices) labels.push_back(choice.continuation.front());
+  const auto distribution = next_token_distribution(llm, choices.front().context, labels);
   const std::size_t best = best_of(distribution.probabilities);
   return {{"probabilities", distribution.probabilities},
           {"mass", distribution.mass},
@@ -154,23 +189,24 @@ ordered_json summary(const ordered_json& rows, const std::vector<Item>& items) {
 
 int run_likelihood(const LikelihoodOptions& options, std::unique_ptr<Communicator>& communicator) {
   const auto items = read_items(options.items);
-  LlmSession session(options.session, communicator, [&](const BpeTokenizer& tokenizer) {
+  const auto file = result_file(options.out, "likelihood.json");
+  std::vector<std::vector<Split>> choices;
+  const auto encode_all = [&](const BpeTokenizer& tokenizer, const LlmConfig& config) {
     std::size_t longest = 1;
-    for (const Item& item : items)
-      for (const std::string& choice : item.choices)
-        longest = std::max(longest, tokenizer.encode(item.context + choice).size());
-    return static_cast<std::int64_t>(longest);
-  });
+    for (const Item& item : items) {
+      choices.push_back(choices_of(item, tokenizer, config));
+      for (const Split& choice : choices.back()) longest = std::max(longest, choice.length());
+    }
+    return Workload{1, static_cast<std::int64_t>(longest)};
+  };
+  LlmSession session(options.session, communicator, text_of(items), encode_all);
   ordered_json mine = ordered_json::array();
   Progress progress("scoring", static_cast<std::int64_t>(items.size()), communicator->rank() == 0);
   const auto size = static_cast<std::size_t>(communicator->size());
   for (auto i = static_cast<std::size_t>(communicator->rank()); i < items.size(); i += size) {
     ordered_json row{{"index", i}};
-    try {
-      row.update(items[i].labels ? score_labels(session.llm, items[i]) : score_item(session.llm, items[i]));
-    } catch (const InputError& error) {
-      throw InputError("{}, item {}: {}", options.items, i + 1, error.what());
-    }
+    row.update(items[i].labels ? score_labels(session.llm, choices[i])
+                               : score_choices(session.llm, items[i], choices[i]));
     mine.push_back(std::move(row));
     progress.update(static_cast<std::int64_t>(i) + 1);
   }
@@ -180,10 +216,7 @@ int run_likelihood(const LikelihoodOptions& options, std::unique_ptr<Communicato
   ordered_json document{{"header", session.header(options.session, *communicator)}};
   document.update(summary(rows, items));
   document["rows"] = rows;
-  if (!options.out.empty()) {
-    create_folder(options.out);
-    write_file_atomic(std::filesystem::path(options.out) / "likelihood.json", document.dump(2) + "\n");
-  }
+  if (!file.empty()) write_file_atomic(file, document.dump(2) + "\n");
   if (options.json)
     fmt::print("{}\n", document.dump());
   else if (document.contains("accuracy"))

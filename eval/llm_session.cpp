@@ -1,15 +1,18 @@
 #include "eval/llm_session.h"
 
 #include <ATen/Parallel.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <set>
 
+#include "base/files.h"
 #include "base/hash.h"
 #include "base/torch_headers.h"
 #include "dist/agreement.h"
 #include "dist/device.h"
-#include "model/llm/memory_need.h"
 
 namespace relmpi {
 namespace {
@@ -34,26 +37,39 @@ PlacementOptions placement_of_rank(const PlacementOptions& asked, Communicator& 
           .device = ""};
 }
 
-using Longest = std::function<std::int64_t(const BpeTokenizer&)>;
+// What this rank may take: on the CPU its share of the host, and then no GPU is asked.
+MemoryLimits memory_at_hand(const PlacementOptions& placement, const Communicator& communicator) {
+  const PlacementChoice choice = choose_placement(placement);
+  const auto* place = std::get_if<Place>(&choice.what);
+  const bool cpu = place != nullptr && *place == Place::cpu();
+  MemoryLimits limits = limits_at_hand(cpu ? nlohmann::json::array() : describe_devices());
+  if (const auto host = limits.find(Place::cpu()); host != limits.end())
+    host->second /= communicator.node_size();
+  return limits;
+}
 
-Llm open(const LlmSessionOptions& options, Communicator& communicator, const Longest& longest) {
+using WorkloadOf = std::function<Workload(const BpeTokenizer&, const LlmConfig&)>;
+
+Llm open(const LlmSessionOptions& options, Communicator& communicator, const WorkloadOf& workload) {
   LlmOptions llm = options.llm;
   llm.folder = options.model;
-  if (!std::filesystem::is_directory(llm.folder))
-    throw InputError("--model {}: no such folder; a Hugging Face model folder was expected", options.model);
   llm.placement = placement_of_rank(llm.placement, communicator);
-  llm.at_hand = limits_at_hand(describe_devices());
-  return open_llm(llm, longest);
+  llm.at_hand = memory_at_hand(llm.placement, communicator);
+  return open_llm(llm, workload);
 }
 
 // The communicator of this process, with its log and threads.
-Communicator& start(const LlmSessionOptions& options, std::unique_ptr<Communicator>& communicator) {
+Communicator& start(const LlmSessionOptions& options, std::unique_ptr<Communicator>& communicator,
+                    const std::string& input) {
+  if (!std::filesystem::is_directory(options.model))
+    throw InputError("--model {}: no such folder; a Hugging Face model folder was expected", options.model);
   communicator = make_communicator({.timeout_seconds = options.timeout});
   start_log(communicator->rank(), communicator->size());
   nlohmann::json alike = program_facts();
   alike.update(option_facts(options.command->config_to_str(true, false), kMayDiffer));
   const auto config = std::filesystem::path(options.model) / "config.json";
-  alike["config.json"] = std::filesystem::exists(config) ? xxh3_128_of_file(config) : "";
+  alike["config.json"] = std::filesystem::is_regular_file(config) ? xxh3_128_of_file(config) : "";
+  alike["the prompts or items"] = xxh3_128(input);
   demand_agreement(*communicator, alike);
   set_threads(*communicator, options.threads);
   return *communicator;
@@ -73,6 +89,9 @@ void LlmSessionOptions::add_to(CLI::App& to) {
   to.add_option("--device", llm.placement.device, "auto, cpu, cuda or cuda:N; --device-id goes before");
   to.add_option("--max-memory", llm.max_memory,
                 "bytes that weights and cache may take, such as 0=24GiB,cpu=64GiB; default: what is free");
+  to.add_option("--reserve", llm.reserve,
+                "memory kept free on each GPU for cache and activations: a size, or auto (estimated)")
+      ->capture_default_str();
   to.add_flag("--rehearse", llm.rehearse,
               "the GPUs of --max-memory and --device-map are this machine's CPU: tries a map without them");
   to.add_option("--threads", threads, "CPU threads of a rank; 0 = its share of the cores")
@@ -82,10 +101,13 @@ void LlmSessionOptions::add_to(CLI::App& to) {
 }
 
 LlmSession::LlmSession(const LlmSessionOptions& options, std::unique_ptr<Communicator>& communicator,
-                       const Longest& longest)
-    : llm(open(options, start(options, communicator), longest)) {
-  spdlog::info("{} in {}: {:.0f} MB of weights", options.model, name_of(llm.decoder.dtype()),
-               static_cast<double>(llm.decoder.weights().bytes()) / 1e6);
+                       const std::string& input, const WorkloadOf& workload)
+    : llm(open(options, start(options, communicator, input), workload)) {
+  const auto mb = [](std::int64_t bytes) { return static_cast<double>(bytes) / 1e6; };
+  spdlog::info(
+      "{} in {}: {:.0f} MB of weights; estimated: {:.0f} MB of keys and values, {:.0f} MB of activations",
+      options.model, name_of(llm.decoder.dtype()), mb(llm.decoder.weights().bytes()),
+      mb(llm.need.kv_cache_per_layer * llm.decoder.config().num_hidden_layers), mb(llm.need.activations));
   if (llm.decoder.places().devices.size() > 1)
     for (const auto& [place, layers] : layers_by_place(llm.decoder.config(), llm.map))
       spdlog::info("{} layers on {}{}{}", layers, place.is_gpu() ? "cuda:" : "", to_string(place),
@@ -104,6 +126,16 @@ nlohmann::ordered_json LlmSession::header(const LlmSessionOptions& options,
           {"weight_bytes", llm.decoder.weights().bytes()},
           {"ranks", communicator.size()},
           {"threads", at::get_num_threads()}};
+}
+
+std::filesystem::path result_file(const std::string& folder, const char* name) {
+  if (folder.empty()) return {};
+  create_folder(folder);
+  const auto file = std::filesystem::path(folder) / name;
+  if (std::filesystem::is_directory(file))
+    throw InputError("{} is a folder; a file is to be written", file.string());
+  if (::access(folder.c_str(), W_OK) != 0) throw InputError("--out {}: {}", folder, std::strerror(errno));
+  return file;
 }
 
 nlohmann::ordered_json gather_rows(Communicator& communicator, const nlohmann::ordered_json& mine) {

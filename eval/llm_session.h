@@ -27,16 +27,21 @@ struct LlmSessionOptions {
 struct LlmSession {
   Llm llm;
 
-  // Starts the ranks, the log and the devices; fills `communicator`. `longest`: tokens of the longest text,
-  // prompt and answer, for the memory that is kept free.
+  // Starts the ranks, the log and the devices; fills `communicator`. `input`: what the ranks answer, which
+  // must be the same on all. `workload`: as open_llm takes it.
   LlmSession(const LlmSessionOptions& options, std::unique_ptr<Communicator>& communicator,
-             const std::function<std::int64_t(const BpeTokenizer&)>& longest);
+             const std::string& input,
+             const std::function<Workload(const BpeTokenizer&, const LlmConfig&)>& workload);
   LlmSession(const LlmSession&) = delete;
   LlmSession& operator=(const LlmSession&) = delete;
 
   // Model, dtype, device map, bytes of the weights: for the header of a result.
   nlohmann::ordered_json header(const LlmSessionOptions& options, const Communicator& communicator) const;
 };
+
+// `folder`/`name`, the folder made where it is missing: a result that cannot be written is found before the
+// work. Throws InputError. Empty for an empty folder.
+std::filesystem::path result_file(const std::string& folder, const char* name);
 
 // Each rank's rows, objects with their number in the field "index", in that order on rank 0; empty elsewhere.
 nlohmann::ordered_json gather_rows(Communicator& communicator, const nlohmann::ordered_json& mine);

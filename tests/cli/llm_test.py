@@ -92,11 +92,20 @@ class Decode(LlmCase):
         empty = testing.write(self.path("empty.txt"), "\n\n")
         long = testing.write(self.path("long.txt"), "a b c " * 5000)
         bad = testing.write(self.path("bad.jsonl"), '{"prompt": 3}\n')
+        message = '"messages": [{"role": "user", "content": "hello"}]'
+        talk = testing.write(self.path("talk.jsonl"), f"{{{message}}}\n")
+        both = testing.write(self.path("both.jsonl"), f'{{{message}, "prompt": "a"}}\n')
+        role = testing.write(self.path("role.jsonl"), '{"messages": [{"role": "martian", "content": "a"}]}\n')
+        result = self.path("result/decode.json")
+        result.mkdir(parents=True)
         for words, naming in (
             (["--prompts", self.path("none.txt")], "none.txt"),
             (["--prompts", empty], "no prompt"),
             (["--prompts", bad], "bad.jsonl:1"),
-            (["--prompts", long], "max_position_embeddings"),
+            (["--prompts", long], "long.txt:1"),
+            (["--prompts", talk], "needs --chat"),
+            (["--prompts", both], "both.jsonl:1"),
+            (["--prompts", role, "--chat"], "role.jsonl:1"),
             (["--prompt", ""], "empty"),
             ([], "--prompt"),
             (["--prompt", "a", "--model", self.path("nowhere")], "nowhere"),
@@ -109,6 +118,14 @@ class Decode(LlmCase):
             (["--prompt", "a", "--device-map", "cuda:0"], "cuda:0"),
             (["--prompt", "a", "--max-memory", "cpu=many"], "many"),
             (["--prompt", "a", "--max-memory", "cpu=10kB"], "disk"),
+            (["--prompt", "a", "--max-memory", "0=1GB"], "--rehearse"),
+            (["--prompt", "a", "--max-new-tokens", 2**40], "--max-new-tokens"),
+            (["--prompt", "a", "--max-new-tokens", 10**20], "out of range"),
+            (["--prompt", "a", "--top-k", ""], "--top-k is empty"),
+            (["--prompt", "a", "--threads", 100000], "--threads"),
+            (["--prompt", "a", "--collective-timeout", "nan"], "--collective-timeout"),
+            (["--prompt", "a", "--out", bad], "bad.jsonl"),
+            (["--prompt", "a", "--out", result.parent], "is a folder"),
         ):
             with self.subTest(naming):
                 defaults = ["--model", model, "--threads", 1]
@@ -128,6 +145,31 @@ class Decode(LlmCase):
                 shutil.copytree(self.models["qwen2"], folder)
                 damage(folder)
                 self.assert_refused(testing.run("relmpi-eval", "decode", "--model", folder, "--chat", "--prompt", "a"), naming)
+
+
+    def test_prompts_may_come_through_a_pipe(self):
+        words = testing.command("relmpi-eval", "decode", "--model", self.models["qwen3"], "--max-new-tokens", 3, "--prompts", "/dev/stdin",
+                                "--json")
+        done = subprocess.run(words, input="one\ntwo\n", capture_output=True, text=True, env=testing.ENVIRONMENT)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["methods"][0]["total_requests"], 2)
+
+    def test_a_full_disk_behind_standard_output_is_an_error(self):
+        words = testing.command("relmpi-eval", "decode", "--model", self.models["qwen3"], "--max-new-tokens", 3, "--prompt", "a", "--json")
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, env=testing.ENVIRONMENT)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("cannot write to standard output: No space left on device", done.stderr)
+
+    def test_what_generation_config_suggests_is_told(self):
+        folder = self.path("suggesting")
+        shutil.copytree(self.models["qwen2"], folder)
+        (folder / "generation_config.json").write_text('{"top_p": 0.8, "repetition_penalty": 1.05}')
+        words = ["--model", folder, "--prompt", "a", "--max-new-tokens", 2]
+        done = testing.run("relmpi-eval", "decode", *words)
+        self.assertIn("--top-p 0.8 --repetition-penalty 1.05", done.stderr)
+        done = testing.run("relmpi-eval", "decode", *words, "--top-p", 0.8, "--repetition-penalty", 1.05)
+        self.assertNotIn("give them", done.stderr)
 
 
 class Likelihood(LlmCase):
@@ -161,6 +203,8 @@ class Likelihood(LlmCase):
             ({"context": "", "continuations": ["b"]}, "empty"),
             ({"context": "a", "continuations": [""]}, "empty"),
             ({"context": "a", "labels": ["two words"]}, "two words"),
+            ({"context": "a", "labels": ["b"], "continuations": ["b"]}, "one of them"),
+            ({"context": "a" * 3000, "continuations": ["b"]}, "the model's context is"),
             ([], "context"),
         ):
             with self.subTest(naming):

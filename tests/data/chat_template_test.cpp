@@ -135,6 +135,9 @@ TEST(ChatTemplate, ReadsConversations) {
     EXPECT_FALSE(parse_messages(text).has_value()) << text;
   EXPECT_NE(message_of<InputError>([] { parse_messages(R"([{"role": "user"}])"); }).find("message 1"),
             std::string::npos);
+  EXPECT_NE(
+      message_of<InputError>([] { parse_messages(R"([{"role": "user", "content": "a"})"); }).find("its end"),
+      std::string::npos);
 }
 
 }  // namespace
