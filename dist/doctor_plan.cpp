@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "dist/plan_warnings.h"
 #include "model/llm/config.h"
 #include "model/llm/memory_need.h"
 #include "model/llm/modules.h"
@@ -32,65 +33,8 @@ ordered_json by_place(const std::map<Place, std::int64_t>& values) {
   return out;
 }
 
-double gib(std::int64_t bytes) { return static_cast<double>(bytes) / kGiB; }
-
-// What a plan holds beside the weights. Layers on disk keep their cache on the host, where they are computed.
-struct Beside {
-  std::map<Place, std::int64_t> cache, activations;
-
-  Beside(const LlmConfig& config, const MemoryNeed& need, const DeviceMap& map,
-         const std::map<Place, std::int64_t>& bytes) {
-    const auto computes = [](Place place) { return place == Place::disk() ? Place::cpu() : place; };
-    for (const auto& [place, weights] : bytes)
-      if (weights > 0) activations[computes(place)] = need.activations;
-    for (const auto& [place, layers] : layers_by_place(config, map))
-      cache[computes(place)] += layers * need.kv_cache_per_layer;
-  }
-
-  std::int64_t at(Place place) const {
-    const auto kept = cache.find(place), live = activations.find(place);
-    return (kept == cache.end() ? 0 : kept->second) + (live == activations.end() ? 0 : live->second);
-  }
-};
-
-void warn_of_offload(Place place, std::int64_t weights, std::vector<std::string>& out) {
-  if (place == Place::disk())
-    out.push_back(
-        fmt::format("{:.2f} GiB of weights stay on disk and are read again in each pass", gib(weights)));
-  if (place == Place::cpu())
-    out.push_back(
-        fmt::format("{:.2f} GiB of weights stay on the host, whose memory is many times slower than a GPU's; "
-                    "fewer bytes (--dtype bf16), a smaller model or one more GPU would avoid it",
-                    gib(weights)));
-}
-
-std::vector<std::string> warnings_for(const ModelTree& tree, const DeviceMap& map, const MemoryLimits& limits,
-                                      const std::map<Place, std::int64_t>& bytes, const Beside& beside,
-                                      bool as_asked) {
-  std::vector<std::string> out;
-  for (const auto& [place, weights] : bytes) {
-    if (weights > 0 && !as_asked) warn_of_offload(place, weights, out);
-    const auto limit = limits.find(place);
-    const std::int64_t need = weights + beside.at(place);
-    if (place != Place::disk() && limit != limits.end() && need > limit->second)
-      out.push_back(
-          fmt::format("{}{} would need {:.2f} GiB with cache and activations, but has {:.2f}; take a smaller "
-                      "--batch or --length{}",
-                      place.is_gpu() ? "cuda:" : "", to_string(place), gib(need), gib(limit->second),
-                      place.is_gpu() ? ", or plan with --reserve auto" : ""));
-  }
-  if (const std::string layer = split_layer(tree, map); !layer.empty())
-    out.push_back(fmt::format("{} lies in several places; the engine runs a layer in one", layer));
-  for (const auto& group : tree.tied)
-    for (const std::string& name : group)
-      if (const Place* one = map.find(group.front()), *other = map.find(name); one && other && *one != *other)
-        out.push_back(fmt::format("{} and {} are one tensor, but the map keeps a copy in each of two places",
-                                  group.front(), name));
-  return out;
-}
-
-// "model.layers.3" and "model.layers.4" become "model.layers.3-4".
-std::vector<std::string> ranges(const std::vector<std::string>& names) {
+// "model.layers.3" and "model.layers.4" become "model.layers.3-4"; `root` is what the prefix "" says.
+std::vector<std::string> ranges(const std::vector<std::string>& names, const char* root) {
   struct Range {
     std::string stem;
     int first, last;
@@ -107,7 +51,7 @@ std::vector<std::string> ranges(const std::vector<std::string>& names) {
     const auto digits = name.find_last_not_of("0123456789") + 1;
     if (digits == name.size() || name.size() - digits > 6) {
       close();
-      out.push_back(name.empty() ? "the whole model" : name);
+      out.push_back(name.empty() ? root : name);
       continue;
     }
     const std::string stem = name.substr(0, digits);
@@ -120,6 +64,40 @@ std::vector<std::string> ranges(const std::vector<std::string>& names) {
   }
   close();
   return out;
+}
+
+// Every place that holds something, in the order of filling.
+std::vector<std::string> places_of(const ordered_json& document) {
+  std::map<Place, std::string> places;
+  for (const char* part : {"per_device_bytes", "kv_cache", "activations"})
+    for (const auto& [name, bytes] : document[part].items())
+      places.emplace(name == "cpu"    ? Place::cpu()
+                     : name == "disk" ? Place::disk()
+                                      : Place::gpu(std::stoi(name)),
+                     name);
+  std::vector<std::string> names;
+  for (const auto& [place, name] : places) names.push_back(name);
+  return names;
+}
+
+// The options' length, or the usual one.
+std::int64_t length_of(const PlanOptions& options, const LlmConfig& config) {
+  const std::int64_t context = config.max_position_embeddings;
+  if (options.length && *options.length > context)
+    throw InputError("--length {} is more than the model's context of {} tokens (max_position_embeddings)",
+                     *options.length, context);
+  return options.length.value_or(std::min(kUsualLength, context));
+}
+
+std::map<Place, std::int64_t> reserve_of(const PlanOptions& options, const ModelTree& tree,
+                                         const LlmConfig& config, const MemoryNeed& need,
+                                         const MemoryLimits& limits) {
+  if (options.reserve == "auto") return safe_reserve(tree, config, need, limits);
+  std::map<Place, std::int64_t> reserve;
+  const std::int64_t bytes = parse_memory(options.reserve);
+  for (const auto& [place, limit] : limits)
+    if (place.is_gpu()) reserve[place] = std::min(bytes, limit);
+  return reserve;
 }
 
 }  // namespace
@@ -153,6 +131,7 @@ void add_plan_options(CLI::App& command, PlanOptions& options) {
                      "tokens of a text, prompt and answer; default: the model's context, at most 4096");
   command.footer(
       "The maps are those of Hugging Face Accelerate 1.15; no GPU is needed where --max-memory names them.\n"
+      "relmpi-eval plans with --reserve auto for its own batch and lengths; ask so to see what it will do.\n"
       "  relmpi-doctor plan --model-config Qwen3-8B --max-memory 0=24GiB,1=24GiB,cpu=64GiB\n"
       "      Does it fit on two cards, and which layers go where?\n"
       "  relmpi-doctor plan --model-config Qwen3-8B --batch 8 --length 4096 --reserve auto\n"
@@ -172,26 +151,17 @@ ordered_json make_plan_document(const PlanOptions& options, nlohmann::json (*dev
   const ModelTree tree = decoder_tree(config, value_bytes);
   const PlacementChoice choice = choose_placement(options.placement);
 
-  const std::int64_t length =
-      options.length != 0 ? options.length : std::min(kUsualLength, config.max_position_embeddings);
+  const std::int64_t length = length_of(options, config);
   const MemoryNeed need = memory_need(config, value_bytes, options.batch, length);
   const MemoryLimits limits =
       options.max_memory.empty() ? limits_at_hand(devices()) : parse_memory_limits(options.max_memory);
-  std::map<Place, std::int64_t> reserve;
-  if (options.reserve == "auto") {
-    reserve = safe_reserve(tree, config, need, limits);
-  } else {
-    const std::int64_t bytes = parse_memory(options.reserve);
-    for (const auto& [place, limit] : limits)
-      if (place.is_gpu()) reserve[place] = std::min(bytes, limit);
-  }
+  const auto reserve = reserve_of(options, tree, config, need, limits);
   MemoryLimits left = without_reserve(limits, reserve);
   if (options.max_memory.empty()) left = with_slack(left, choice);
 
   const Plan plan = make_plan(tree, left, choice);
   const auto bytes = bytes_by_place(tree, plan.map);
-  const Beside beside(config, need, plan.map, bytes);
-  const bool as_asked = std::holds_alternative<Place>(choice.what);
+  const BesideWeights beside(config, need, plan.map, bytes);
   ordered_json map = ordered_json::object();
   for (const auto& [prefix, place] : plan.map.entries) {
     if (place.is_gpu())
@@ -210,7 +180,7 @@ ordered_json make_plan_document(const PlanOptions& options, nlohmann::json (*dev
           {"length", length},
           {"kv_cache", by_place(beside.cache)},
           {"activations", by_place(beside.activations)},
-          {"warnings", warnings_for(tree, plan.map, limits, bytes, beside, as_asked)}};
+          {"warnings", plan_warnings({tree, choice, limits, reserve, plan, bytes, beside})}};
 }
 
 std::string plan_text(const ordered_json& d) {
@@ -221,21 +191,23 @@ std::string plan_text(const ordered_json& d) {
   std::map<std::string, std::vector<std::string>> names;
   for (const auto& [prefix, place] : d["device_map"].items())
     names[place.is_string() ? place.get<std::string>() : place.dump()].push_back(prefix);
+  const char* root = d["device_map"].size() == 1 ? "the whole model" : "all the rest";
   std::string out = fmt::format(
       "{:.2f} GiB of weights in {}; cache and activations for {} text(s) of {} tokens; sizes in GiB\n"
       "{:<7} {:>8} {:>8} {:>9} {:>8} {:>9} {:>12}  {}\n",
       d["bytes"].get<double>() / kGiB, d["dtype"].get<std::string>(), d["batch"].get<std::int64_t>(),
       d["length"].get<std::int64_t>(), "device", "weights", "limit", "of limit", "reserve", "KV cache",
       "activations", "modules");
-  for (const auto& [place, bytes] : d["per_device_bytes"].items()) {
+  for (const std::string& place : places_of(d)) {
+    const double bytes = d["per_device_bytes"].value(place, 0.0);
     const bool limited = d["limits"].contains(place) && d["limits"][place].get<double>() > 0;
     const std::string share =
-        limited ? fmt::format("{:.0f} %", 100 * bytes.get<double>() / d["limits"][place].get<double>()) : "-";
+        limited ? fmt::format("{:.0f} %", 100 * bytes / d["limits"][place].get<double>()) : "-";
     const bool gpu = place != "cpu" && place != "disk";
     out += fmt::format("{:<7} {:>8.2f} {:>8} {:>9} {:>8} {:>9} {:>12}  {}\n", (gpu ? "cuda:" : "") + place,
-                       bytes.get<double>() / kGiB, column(d["limits"], place), share,
-                       column(d["reserve"], place), column(d["kv_cache"], place),
-                       column(d["activations"], place), fmt::join(ranges(names[place]), ", "));
+                       bytes / kGiB, column(d["limits"], place), share, column(d["reserve"], place),
+                       column(d["kv_cache"], place), column(d["activations"], place),
+                       fmt::join(ranges(names[place], root), ", "));
   }
   for (const auto& warning : d["warnings"]) out += fmt::format("! {}\n", warning.get<std::string>());
   return out;

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 
 #include "dist/placement_options.h"
@@ -17,7 +18,7 @@ struct PlanOptions {
   PlacementOptions placement;
   std::string reserve = "0";  // a size, or auto
   std::int64_t batch = 1;
-  std::int64_t length = 0;  // tokens; 0 for the model's context, at most 4096
+  std::optional<std::int64_t> length;  // tokens; default: the model's context, at most 4096
 };
 
 // Adds the options to the command, which fills `options`.

@@ -94,9 +94,44 @@ class Plan(unittest.TestCase):
         done = self.run_plan("--max-memory", "0=8GiB,1=4GiB,cpu=4GiB")
         self.assertEqual(done.returncode, 0, done.stderr)
         for words in ("cuda:0      6.55     8.00      82 %", "model.embed_tokens, model.layers.0-14\n", "model.layers.15-25\n",
-                      "\ncpu ", "\ndisk ", "! 2.52 GiB of weights stay on the host", "! 2.24 GiB of weights stay on disk",
+                      "\ncpu ", "\ndisk ", "! 2.52 GiB of weights stay on the host", "! 2.24 GiB of weights stay on disk, from which relmpi-eval does not run",
                       "! cuda:1 would need"):
             self.assertIn(words, done.stdout)
+
+    def test_the_empty_prefix_in_the_table(self):
+        self.assertIn("  the whole model\n", self.run_plan("--max-memory", TWO, "--device", "cpu").stdout)
+        own = testing.write(self.folder / "rest.json", json.dumps({"": 0, "lm_head": "cpu"}))
+        table = self.run_plan("--max-memory", TWO, "--device-map", own).stdout
+        self.assertIn("  all the rest\n", table)
+        self.assertNotIn("the whole model", table)
+
+    def test_the_host_computes_what_is_on_disk(self):
+        words = ["--max-memory", "0=8GiB,cpu=0", "--batch", 64]
+        found = self.document(*words)
+        self.assertEqual(set(found["device_map"].values()), {0, "disk"})
+        layers = list(found["device_map"].values()).count("disk") - 3  # norm, frequencies and head beside them
+        self.assertEqual(found["kv_cache"]["cpu"], layers * 2 * 8 * 128 * 2 * 4096 * 64)
+        need = (found["kv_cache"]["cpu"] + found["activations"]["cpu"]) / GIB
+        self.assertTrue(any(f"cpu would need {need:.2f} GiB" in warning for warning in found["warnings"]), found["warnings"])
+        rows = [line.split()[0] for line in self.run_plan(*words).stdout.split("\n")[2:5]]
+        self.assertEqual(rows, ["cuda:0", "cpu", "disk"])
+
+    def test_the_host_is_no_loss_where_it_is_all_there_is_or_was_asked_for(self):
+        own = testing.write(self.folder / "host.json", json.dumps({"model": 0, "lm_head": "cpu"}))
+        for words in (["cpu=64GiB"], [TWO, "--device", "cpu"], [TWO, "--device-map", own]):
+            self.assertEqual(self.document("--max-memory", *words)["warnings"], [])
+        for words in ([], ["--device-map", "0,1"], ["--device-map", "sequential"]):
+            (warning,) = self.document("--max-memory", "0=8GiB,1=4GiB,cpu=64GiB", "--length", 1, *words)["warnings"]
+            self.assertIn("stay on the host", warning)
+
+    def test_a_reserve_that_leaves_nothing_is_told(self):
+        words = ["--max-memory", "0=1GiB,1=24GiB,cpu=64GiB", "--batch", 8, "--reserve", "auto"]
+        found = self.document(*words)
+        self.assertEqual(found["reserve"]["0"], GIB)
+        self.assertNotIn(0, found["device_map"].values())
+        self.assertTrue(any("all 1.00 GiB of cuda:0" in warning for warning in found["warnings"]), found["warnings"])
+        for map_ in ("cuda:1", "1"):  # GPU 0 is not asked for
+            self.assertNotIn("reserve", "".join(self.document(*words, "--device-map", map_)["warnings"]))
 
     def test_refusals(self):
         misses = testing.write(self.folder / "misses.json", json.dumps({"model": 0}))
@@ -109,6 +144,8 @@ class Plan(unittest.TestCase):
                 (["--max-memory", TWO, "--device-map", "everywhere"], "everywhere"),
                 (["--max-memory", TWO, "--device-map", self.folder], str(self.folder)),
                 (["--max-memory", TWO, "--dtype", "int8"], "int8"), (["--max-memory", TWO, "--batch", 0], "--batch"),
+                (["--max-memory", TWO, "--length", 0], "--length is 0"),
+                (["--max-memory", TWO, "--length", 40961], "--length 40961 is more than the model's context of 40960"),
                 (["--max-memory", TWO, "--reserve", "much"], "'much'"), (["--device-map", "cuda:0"], "CUDA is missing"),
                 (["--device-id", 0], "CUDA is missing"), (["--device", "cuda"], "CUDA is missing")):
             done = self.run_plan(*arguments, "--json")
