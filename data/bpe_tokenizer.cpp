@@ -64,22 +64,24 @@ class BpeTokenizer::Encoder {
   }
 
   void add_words(std::string_view text, std::size_t place) {
-    pre_tokenizer_.split(
-        text, [&](std::string_view piece, std::size_t at) { add_piece(piece, start_ + place + at); });
+    pre_tokenizer_.split(text,
+                         [&](const PreTokenizerRun::Piece& piece) { add_piece(piece, start_ + place); });
   }
 
-  void add_piece(std::string_view piece, std::size_t place) {
-    const std::int32_t whole = tokenizer_.whole_pieces_.find(piece);
+  // `start`: of what was cut, in the text.
+  void add_piece(const PreTokenizerRun::Piece& piece, std::size_t start) {
+    const std::int32_t whole = tokenizer_.whole_pieces_.find(piece.bytes);
     if (whole >= 0) return add_model_token(whole);
     symbols_.clear();
     bool fusing = false;
-    for (std::size_t i = 0; i < piece.size(); ++i) {
-      const auto byte = static_cast<std::uint8_t>(piece[i]);
+    for (std::size_t i = 0; i < piece.bytes.size(); ++i) {
+      const auto byte = static_cast<std::uint8_t>(piece.bytes[i]);
       const std::int32_t id = tokenizer_.byte_ids_[byte];
       if (id >= 0) {
         symbols_.push_back(id);
       } else if (!tokenizer_.unknown_) {
-        out_.dropped.push_back({place + i, byte});
+        // A space that was put in is none of the text's bytes.
+        if (i > 0 || !piece.spaced) out_.dropped.push_back({start + piece.place + i - piece.spaced, byte});
       } else if (!(fusing && tokenizer_.fuse_unknown_)) {
         symbols_.push_back(*tokenizer_.unknown_);
       }

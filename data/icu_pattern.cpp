@@ -1,14 +1,17 @@
+#include <unicode/uchar.h>
 #include <unicode/uregex.h>
+#include <unicode/uscript.h>
 #include <unicode/ustring.h>
 
 #include <algorithm>
 #include <limits>
+#include <set>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
-#include "base/utf8.h"
 #include "data/split_pattern.h"
 
 namespace relmpi {
@@ -19,23 +22,22 @@ struct CloseRegex {
 };
 using Regex = std::unique_ptr<URegularExpression, CloseRegex>;
 
-std::u16string utf16(std::string_view text) {
-  const auto characters = decode_utf8(text);
-  if (!characters) throw InputError("the pattern is not valid UTF-8");
-  std::u16string out;
-  for (const char32_t c : *characters) {
-    if (c >= 0x10000) {
-      out.push_back(static_cast<char16_t>(0xD7C0 + (c >> 10)));
-      out.push_back(static_cast<char16_t>(0xDC00 + (c & 0x3FF)));
-    } else {
-      out.push_back(static_cast<char16_t>(c));
-    }
-  }
-  return out;
-}
-
 void demand(UErrorCode status, const char* what) {
   if (U_FAILURE(status)) throw InputError("{}: {}", what, u_errorName(status));
+}
+
+std::u16string utf16(std::string_view text) {
+  if (text.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()))
+    throw InputError("a text of {} bytes is too long for a regular expression; give it in parts",
+                     text.size());
+  std::u16string out(text.size(), u'\0');  // no text has more units than bytes
+  std::int32_t length = 0;
+  UErrorCode status = U_ZERO_ERROR;
+  u_strFromUTF8(out.data(), static_cast<std::int32_t>(out.size()), &length, text.data(),
+                static_cast<std::int32_t>(text.size()), &status);
+  demand(status, "the text is not valid UTF-8");
+  out.resize(static_cast<std::size_t>(length));
+  return out;
 }
 
 constexpr std::int32_t kTimeLimit = 20000;       // ICU's units, about 0.1 ms each; and more for longer texts
@@ -54,9 +56,6 @@ class IcuMatcher final : public PatternMatcher {
 
   void start(std::string_view text) override {
     text_ = utf16(text);
-    if (text_.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()))
-      throw InputError("a text of {} bytes is too long for a regular expression; give it in parts",
-                       text.size());
     UErrorCode status = U_ZERO_ERROR;
     // A pattern that explodes ends. The limit is for all matches in the text together.
     const auto length = static_cast<std::int32_t>(text_.size());
@@ -120,36 +119,70 @@ class IcuPattern final : public SplitPattern {
   Regex regex_;
 };
 
-// Whether ICU and Oniguruma read every construct of the pattern alike: characters, \p{..}, \s \S \d \D \r \n
-// \t, escaped punctuation, plain classes, groups (?: (?i: (?= (?!, | and quantifiers. The place of the first
-// other construct, or the length.
+// Whether \p{name} has the same characters in ICU and Oniguruma, whose Alpha, Word and XDigit do not: the
+// short name of a general category, or a script's own name.
+bool is_portable_property(const std::string& name) {
+  static const std::set<std::string> kCategories{"C",  "Cc", "Cf", "Cn", "Co", "Cs", "L",  "Ll", "Lm", "Lo",
+                                                 "Lt", "Lu", "M",  "Mc", "Me", "Mn", "N",  "Nd", "Nl", "No",
+                                                 "P",  "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "S",  "Sc",
+                                                 "Sk", "Sm", "So", "Z",  "Zl", "Zp", "Zs"};
+  if (kCategories.contains(name)) return true;
+  const std::int32_t script = u_getPropertyValueEnum(UCHAR_SCRIPT, name.c_str());
+  const char* own = script == UCHAR_INVALID_CODE || script == USCRIPT_UNKNOWN
+                        ? nullptr
+                        : u_getPropertyValueName(UCHAR_SCRIPT, script, U_LONG_PROPERTY_NAME);
+  return own != nullptr && name == own;  // ICU takes other spellings too
+}
+
+// The length of the construct that a backslash begins; 0 where libraries read it differently.
+std::size_t portable_escape(std::string_view rest) {
+  if (rest.size() < 2) return 0;
+  const char kind = rest[1];
+  if (kind == 'p' || kind == 'P') {
+    const std::size_t end = rest.find('}');
+    const bool known = rest.substr(2).starts_with('{') && end != std::string_view::npos &&
+                       is_portable_property(std::string(rest.substr(3, end - 3)));
+    return known ? end + 1 : 0;
+  }
+  const bool letter = (kind >= 'a' && kind <= 'z') || (kind >= 'A' && kind <= 'Z');
+  const bool digit = kind >= '0' && kind <= '9';
+  const bool known = std::string_view("sSdDrnt").find(kind) != std::string_view::npos;
+  return digit || (letter && !known) || static_cast<unsigned char>(kind) >= 0x80 ? 0 : 2;
+}
+
+// Whether ICU and Oniguruma read every construct of the pattern alike: characters, \p{..} of categories and
+// scripts, \s \S \d \D \r \n \t, escaped punctuation, plain classes, groups (?: (?i: (?= (?!, | and
+// quantifiers. The place of the first other construct, or the length.
 std::size_t portable_length(std::string_view regex) {
   bool in_class = false;
+  std::vector<bool> folds{false};  // whether the case does not matter, by open group
   for (std::size_t i = 0; i < regex.size(); ++i) {
     const char c = regex[i];
     const std::string_view rest = regex.substr(i);
     if (c == '\\') {
-      if (rest.size() < 2) return i;
-      const char kind = rest[1];
-      const bool letter = (kind >= 'a' && kind <= 'z') || (kind >= 'A' && kind <= 'Z');
-      const bool digit = kind >= '0' && kind <= '9';
-      const bool known = std::string_view("sSdDrntpP").find(kind) != std::string_view::npos;
-      if (digit || (letter && !known) || static_cast<unsigned char>(kind) >= 0x80) return i;
-      if ((kind == 'p' || kind == 'P') && (rest.size() < 3 || rest[2] != '{')) return i;
-      i += kind == 'p' || kind == 'P' ? std::min(rest.find('}'), rest.size() - 1) : 1;
+      const std::size_t length = portable_escape(rest);
+      // What a property has in the other case counts for ICU, but not always for Oniguruma.
+      if (length == 0 || (length > 2 && folds.back())) return i;
+      i += length - 1;
     } else if (in_class) {
       if (c == '[' || c == '&' || rest.starts_with("--")) return i;
       if (c == ']') in_class = false;
     } else if (c == '[') {
       in_class = true;
-      if (rest.starts_with("[]") || rest.starts_with("[^]")) return i;
+      // "[:alpha:]" is a property to ICU and seven characters to Oniguruma.
+      for (const char* other : {"[]", "[^]", "[:", "[^:"})
+        if (rest.starts_with(other)) return i;
       if (rest.starts_with("[^")) ++i;
     } else if (c == '.' || c == '^' || c == '$' || rest.starts_with("}+") || rest.starts_with("}?")) {
       return i;
-    } else if (rest.starts_with("(?")) {
-      const bool known = rest.starts_with("(?:") || rest.starts_with("(?i:") || rest.starts_with("(?=") ||
-                         rest.starts_with("(?!");
-      if (!known) return i;
+    } else if (c == '(') {
+      const bool fold = rest.starts_with("(?i:");
+      const bool known =
+          fold || rest.starts_with("(?:") || rest.starts_with("(?=") || rest.starts_with("(?!");
+      if (rest.starts_with("(?") && !known) return i;
+      folds.push_back(fold || folds.back());
+    } else if (c == ')' && folds.size() > 1) {
+      folds.pop_back();
     }
   }
   return regex.size();
@@ -159,11 +192,15 @@ std::size_t portable_length(std::string_view regex) {
 
 std::unique_ptr<SplitPattern> icu_pattern(const std::string& regex) {
   const std::size_t known = portable_length(regex);
-  if (known < regex.size())
+  if (known < regex.size()) {
+    const std::size_t brace = regex.find('}', known);
+    const bool property = regex.compare(known, 3, "\\p{") == 0 || regex.compare(known, 3, "\\P{") == 0;
     throw InputError(
         "the regular expression '{}' holds '{}', which libraries read differently; relmpi takes "
-        "those of GPT-2, Llama 3, Qwen2 and their like",
-        regex, regex.substr(known, 4));
+        "those of GPT-2, Llama 3, Qwen2 and their like (of properties, general categories such as \\p{{Lu}} "
+        "and scripts such as \\p{{Han}})",
+        regex, regex.substr(known, property && brace != std::string::npos ? brace - known + 1 : 4));
+  }
   return std::make_unique<IcuPattern>(regex);
 }
 

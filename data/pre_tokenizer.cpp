@@ -1,6 +1,5 @@
 #include "data/pre_tokenizer.h"
 
-#include <optional>
 #include <string>
 
 namespace relmpi {
@@ -28,23 +27,25 @@ class Joiner {
     }
   }
   void finish() {
-    if (held_) emit_(*held_);
+    if (holds_) emit_(held_);
   }
 
  private:
   void join(TextRange range, bool is_match, bool together) {
-    if (held_ && together) {
-      held_->end = range.end;
+    if (holds_ && together) {
+      held_.end = range.end;
     } else {
       finish();
       held_ = range;
+      holds_ = true;
     }
     last_is_match_ = is_match;
   }
 
   SplitBehavior behavior_;
   const Emit& emit_;
-  std::optional<TextRange> held_;
+  TextRange held_;
+  bool holds_ = false;
   bool last_is_match_ = false;
 };
 
@@ -70,21 +71,23 @@ PreTokenizerRun::PreTokenizerRun(const PreTokenizer& rules)
 }
 
 void PreTokenizerRun::split(std::string_view text, const Sink& sink) {
-  if (!text.empty()) step(0, text, 0, sink);
+  if (!text.empty()) step(0, {text}, sink);
 }
 
-void PreTokenizerRun::step(std::size_t index, std::string_view piece, std::size_t place, const Sink& sink) {
+void PreTokenizerRun::step(std::size_t index, Piece piece, const Sink& sink) {
   std::string spaced;
-  if (index == prefix_at_ && add_prefix_space_ && !piece.starts_with(' ')) {
-    spaced.assign(1, ' ').append(piece);
-    piece = spaced;
-    --place;
+  if (index == prefix_at_ && add_prefix_space_ && !piece.bytes.starts_with(' ')) {
+    spaced.assign(1, ' ').append(piece.bytes);
+    piece = {spaced, piece.place, true};
   }
-  if (index == steps_.size()) return sink(piece, place);
+  if (index == steps_.size()) return sink(piece);
   const Step& current = steps_[index];
-  cut(*current.rule, *current.matcher, piece, [&](TextRange range) {
+  cut(*current.rule, *current.matcher, piece.bytes, [&](TextRange range) {
     if (range.begin == range.end) return;
-    step(index + 1, piece.substr(range.begin, range.end - range.begin), place + range.begin, sink);
+    const bool first = range.begin == 0;
+    const std::size_t place = piece.place + range.begin - (piece.spaced && !first ? 1 : 0);
+    step(index + 1, {piece.bytes.substr(range.begin, range.end - range.begin), place, piece.spaced && first},
+         sink);
   });
 }
 

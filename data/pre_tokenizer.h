@@ -28,8 +28,12 @@ struct PreTokenizer {
 // Cuts text into the pieces that are encoded one by one. Holds what one thread needs for it; made per call.
 class PreTokenizerRun {
  public:
-  // A piece, and the place in the text that it was cut at (in bytes; one less for a space put before it).
-  using Sink = std::function<void(std::string_view piece, std::size_t place)>;
+  struct Piece {
+    std::string_view bytes;
+    std::size_t place = 0;  // in the text, in bytes
+    bool spaced = false;    // begins with a space that was put in; `place` is that of what follows it
+  };
+  using Sink = std::function<void(const Piece& piece)>;
 
   // Keeps a reference to `rules`.
   explicit PreTokenizerRun(const PreTokenizer& rules);
@@ -44,7 +48,7 @@ class PreTokenizerRun {
     std::unique_ptr<PatternMatcher> matcher;
   };
 
-  void step(std::size_t index, std::string_view piece, std::size_t place, const Sink& sink);
+  void step(std::size_t index, Piece piece, const Sink& sink);
 
   std::vector<Step> steps_;
   std::size_t prefix_at_;  // the step that the space is put before; beyond the end for none

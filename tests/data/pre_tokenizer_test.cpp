@@ -20,10 +20,12 @@ const char* const kQwen2 =
 
 Pieces split(const PreTokenizer& rules, const std::string& text) {
   Pieces pieces;
-  PreTokenizerRun(rules).split(text, [&](std::string_view piece, std::size_t place) {
-    // Where no space was put in, a piece lies where it says.
-    EXPECT_TRUE(rules.add_prefix_space || text.substr(place, piece.size()) == piece) << place;
-    pieces.emplace_back(piece);
+  PreTokenizerRun(rules).split(text, [&](const PreTokenizerRun::Piece& piece) {
+    // A piece lies where it says, but for a space that was put in.
+    const auto own = piece.bytes.substr(piece.spaced ? 1 : 0);
+    EXPECT_EQ(text.substr(piece.place, own.size()), own) << piece.place;
+    EXPECT_TRUE(!piece.spaced || piece.bytes.starts_with(' ')) << piece.place;
+    pieces.emplace_back(piece.bytes);
   });
   return pieces;
 }
@@ -127,16 +129,53 @@ TEST(PreTokenizer, ASpaceIsPutBeforeEachPieceThatHasNone) {
   PreTokenizer rules = one_step(literal_pattern("|"), SplitBehavior::kRemoved);
   rules.add_prefix_space = true;
   EXPECT_EQ(split(rules, "a b| c|d"), (Pieces{" a b", " c", " d"}));
+  rules.after.push_back({digit_pattern(), SplitBehavior::kIsolated, false});
+  EXPECT_EQ(split(rules, "1a2| 3|4"), (Pieces{" ", "1", "a", "2", " ", "3", " ", "4"}));
 }
 
 TEST(PreTokenizer, OtherRegularExpressionsAreTakenOrRefused) {
   EXPECT_EQ(split(one_step(regex_pattern(R"([\p{L}\p{M}]+|\d{2})")), "né\u0301e12 3"),
             (Pieces{"né\u0301e", "12", " 3"}));
-  for (const char* regex : {R"(\w+)", "^a", "a$", "a.b", R"(\bx)", R"(\h)", "[[:alpha:]]", "[a&&b]",
-                            "(?<n>a)", R"((a)\1)", "(?m:a)"})
+  const char* const refused[] = {R"(\w+)",
+                                 "^a",
+                                 "a$",
+                                 "a.b",
+                                 R"(\bx)",
+                                 R"(\h)",
+                                 "[[:alpha:]]",
+                                 "[:alpha:]",
+                                 "[^:alpha:]",
+                                 "[a&&b]",
+                                 "(?<n>a)",
+                                 R"((a)\1)",
+                                 "(?m:a)",
+                                 R"(\p{XDigit})",
+                                 R"(\p{Word})",
+                                 R"([\p{Alpha}])",
+                                 R"(\P{Alnum})",
+                                 R"(\p{Script=Han})",
+                                 R"(\p{gc=Lu})",
+                                 R"(\p{^L})",
+                                 R"(\p{lu})",
+                                 R"(\p{han})",
+                                 R"(\p{Hani})",
+                                 R"(\p{L Lu})",
+                                 R"(\p{Letter})",
+                                 R"(\p{Unknown})",
+                                 R"(\p{})",
+                                 R"(\p{L)",
+                                 R"(\pL)",
+                                 R"((?i:\p{Lu}))",
+                                 R"((?i:a(b)(?:c[\p{Ll}])))"};
+  for (const char* regex : refused)
     EXPECT_NE(message_of<InputError>([&] { regex_pattern(regex); }).find("libraries read differently"),
               std::string::npos)
         << regex;
+  EXPECT_EQ(split(one_step(regex_pattern(R"([\p{Lu}\p{Nd}]+|\p{Han}+|\P{Z})")), "AB1ab 中文ж"),
+            (Pieces{"AB1", "a", "b", " ", "中文", "ж"}));
+  EXPECT_EQ(split(one_step(regex_pattern(R"((?i:a(b))\p{Lu})")), "xaBCaBc"), (Pieces{"x", "aBC", "aBc"}));
+  EXPECT_NE(message_of<InputError>([] { regex_pattern(R"(a+|\p{XDigit}b)"); }).find(R"('\p{XDigit}')"),
+            std::string::npos);
   for (const char* regex : {"(a", "a)", "[a", "*"})
     EXPECT_NE(message_of<InputError>([&] { regex_pattern(regex); }).find("no regular expression"),
               std::string::npos)
@@ -149,8 +188,8 @@ TEST(PreTokenizer, LongRunsTakeAMoment) {
       std::string text;
       while (text.size() < 2000000) text += part;
       std::size_t bytes = 0;
-      PreTokenizerRun(one_step(regex_pattern(regex))).split(text, [&](std::string_view piece, std::size_t) {
-        bytes += piece.size();
+      PreTokenizerRun(one_step(regex_pattern(regex))).split(text, [&](const PreTokenizerRun::Piece& piece) {
+        bytes += piece.bytes.size();
       });
       EXPECT_EQ(bytes, text.size());
     }
