@@ -76,10 +76,15 @@ void AddedTokenFinder::split(std::string_view text, bool special,
     at = end;
     if (token->special && !special) continue;
     if (token->single_word && !stands_alone(text, begin, end)) continue;
-    if (token->lstrip)
-      while (begin > done && is_space(text, before(text, begin))) begin = before(text, begin);
     if (token->rstrip)
       while (end < text.size() && is_space(text, end)) end += character_at(text, end).length;
+    if (token->lstrip) {
+      while (begin > done && is_space(text, before(text, begin))) begin = before(text, begin);
+      // The token before may have taken the spaces that this one is made of. One without lstrip is given out
+      // all the same, as Hugging Face does it.
+      begin = std::max(begin, done);
+      if (begin >= end) continue;
+    }
     if (done < begin) sink(text.substr(done, begin - done), nullptr);
     sink(text.substr(begin, end - begin), token);
     done = end;

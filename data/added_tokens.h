@@ -18,9 +18,12 @@ struct AddedToken {
   bool lstrip = false;       // takes the white space before it
   bool rstrip = false;       // takes the white space behind it
   bool normalized = false;   // looked for in the text after normalisation
+
+  bool operator==(const AddedToken&) const = default;
 };
 
-// Finds added tokens: the leftmost, of those that begin at one place the longest.
+// Finds added tokens: the leftmost, of those that begin at one place the longest. White space that two of
+// them want goes to the first; see split().
 class AddedTokenFinder {
  public:
   // Contents that are empty are not looked for.

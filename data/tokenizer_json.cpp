@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <limits>
-#include <unordered_set>
+#include <unordered_map>
 
+#include "base/utf8.h"
+#include "data/byte_level.h"
 #include "data/pre_tokenizer_json.h"
 #include "data/tokenizer_fields.h"
 
@@ -83,12 +85,28 @@ BpeMerges read_merges(const JsonFields& model, const PieceTable& ids) {
 void refuse_unbuilt(const JsonFields& model) {
   if (model.text("type", "BPE") != "BPE")
     model.unsupported("type", model.at("type"), "the model must be BPE");
-  if (model.flag("byte_fallback", false))
-    model.unsupported("byte_fallback", true, "bytes are tokens by ByteLevel there");
   if (const auto* dropout = model.find("dropout"); dropout != nullptr && *dropout != 0)
     model.unsupported("dropout", *dropout, "ids must not be random; set it to null");
   for (const char* name : {"continuing_subword_prefix", "end_of_word_suffix"})
     if (!model.text(name, "").empty()) model.unsupported(name, model.at(name), "null or empty");
+}
+
+// What becomes of bytes without a token. Where every byte has one, nothing here counts.
+void read_unknown(const JsonFields& model, TokenizerDescription& out) {
+  const auto lacks = [&](char32_t character) {
+    std::string token;
+    append_utf8(token, character);
+    return out.ids.find(token) < 0;
+  };
+  const bool some_lack = std::ranges::any_of(byte_characters(), lacks);
+  if (model.flag("byte_fallback", false) && some_lack)
+    model.unsupported("byte_fallback", true, "a vocabulary with a token for each byte");
+  if (model.find("unk_token") == nullptr) return;
+  const std::int32_t unknown = out.ids.find(model.text("unk_token"));
+  if (unknown < 0 && some_lack)
+    throw InputError("{}: unk_token {} is not in the vocabulary, and there are bytes without a token",
+                     model.place(), JsonFields::shown(model.at("unk_token")));
+  if (unknown >= 0) out.unknown = unknown;
 }
 
 void read_model(const JsonFields& model, std::size_t added, TokenizerDescription& out,
@@ -107,12 +125,7 @@ void read_model(const JsonFields& model, std::size_t added, TokenizerDescription
   out.merges = read_merges(model, out.ids);
   out.ignore_merges = model.flag("ignore_merges", false);
   out.fuse_unknown = model.flag("fuse_unk", false);
-  if (model.find("unk_token") == nullptr) return;
-  const std::int32_t unknown = out.ids.find(model.text("unk_token"));
-  if (unknown < 0)
-    throw InputError("{}: unk_token {} is not in the vocabulary", model.place(),
-                     model.at("unk_token").dump());
-  out.unknown = unknown;
+  read_unknown(model, out);
 }
 
 // Hugging Face's library numbers added tokens itself: as in the vocabulary, else behind everything so far. A
@@ -120,7 +133,7 @@ void read_model(const JsonFields& model, std::size_t added, TokenizerDescription
 void read_added(const Json& list, const std::string& place, TokenizerDescription& out,
                 std::vector<bool>& taken) {
   if (!list.is_array()) throw InputError("{}: an array was expected", place);
-  std::unordered_set<std::string> seen;
+  std::unordered_map<std::string, AddedToken> seen;
   std::int32_t next = out.model_tokens;
   for (std::size_t i = 0; i < list.size(); ++i) {
     const JsonFields fields(list[i], fmt::format("{}[{}]", place, i));
@@ -133,9 +146,11 @@ void read_added(const Json& list, const std::string& place, TokenizerDescription
     token.rstrip = fields.flag("rstrip", false);
     token.normalized = fields.flag("normalized", !token.special);
     if (token.content.empty()) throw InputError("{}: the content is empty", fields.place());
-    if (!seen.insert(token.content).second)
-      throw InputError("{}: the token {} is there twice; leave one of them", fields.place(),
-                       Json(token.content).dump());
+    const auto [first, fresh] = seen.try_emplace(token.content, token);
+    if (!fresh && first->second == token) continue;
+    if (!fresh)
+      throw InputError("{}: the token {} is there twice, with other settings; leave one of them",
+                       fields.place(), Json(token.content).dump());
     const std::int32_t of_model = out.ids.find(token.content);
     const std::int32_t expected = of_model < 0 ? next : of_model;
     if (token.id != expected)
@@ -182,7 +197,8 @@ TokenizerDescription read_tokenizer_json(std::string_view bytes, const std::stri
     read_post_processor(file.at("post_processor"), name + ": post_processor", out.first_ids, out.last_ids);
   for (const auto* ids : {&out.first_ids, &out.last_ids})
     for (const std::int32_t id : *ids)
-      if (static_cast<std::size_t>(id) >= taken.size() || !taken[static_cast<std::size_t>(id)])
+      if (static_cast<std::size_t>(id) >= out.tokens.size() ||
+          out.tokens[static_cast<std::size_t>(id)].empty())
         throw InputError("{}: post_processor: no token has the id {}", name, id);
   return out;
 }

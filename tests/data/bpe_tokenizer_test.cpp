@@ -83,6 +83,24 @@ TEST(BpeTokenizer, BytesWithoutATokenAreLeftOutAndTold) {
             Tokens{"ab"});
 }
 
+// The space that add_prefix_space puts in is none of the text.
+TEST(BpeTokenizer, OnlyBytesOfTheTextAreTold) {
+  json document = small_tokenizer();
+  document["model"]["vocab"].erase(byte_level_text(" "));
+  document["model"]["vocab"].erase(byte_level_text("\x01"));
+  document["pre_tokenizer"] = {
+      {"type", "Sequence"},
+      {"pretokenizers",
+       {split_step(R"(\|)", "Removed"), {{"type", "ByteLevel"}, {"add_prefix_space", true}}}}};
+  const auto encoding = tokenizer_of(document).encode_fully("\x01|b\x01 c");
+  EXPECT_EQ(encoding.ids, (Ids{'b', 'c'}));
+  ASSERT_EQ(encoding.dropped.size(), 3U);
+  for (const auto& [i, place, byte] : {std::tuple(0, 0, 0x01), {1, 3, 0x01}, {2, 4, 0x20}}) {
+    EXPECT_EQ(encoding.dropped[static_cast<std::size_t>(i)].place, static_cast<std::size_t>(place));
+    EXPECT_EQ(encoding.dropped[static_cast<std::size_t>(i)].byte, byte);
+  }
+}
+
 TEST(BpeTokenizer, AnUnknownTokenStandsForBytesWithoutOne) {
   json document = small_tokenizer();
   document["model"]["vocab"].erase(byte_level_text("\x01"));
@@ -124,6 +142,21 @@ TEST(BpeTokenizer, AddedTokensMayTakeSpacesOrWantToStandAlone) {
   EXPECT_EQ(tokenizer.encode("ww,ww-ww"), (Ids{258, ',', 258, '-', 258}));
   EXPECT_EQ(tokenizer.encode("www"), (Ids{'w', 'w', 'w'}));
   EXPECT_EQ(tokenizer.encode("éww ww_"), bytes_of("éww ww_"));
+}
+
+// Ids of Hugging Face's library, which ends in a panic at the last of these texts.
+TEST(BpeTokenizer, SpacesThatTwoAddedTokensWantGoToTheFirst) {
+  json document = small_tokenizer();
+  document["added_tokens"] = {added_token(256, "<r>"), added_token(257, "  ")};
+  document["added_tokens"][0]["rstrip"] = document["added_tokens"][1]["lstrip"] = true;
+  const auto stripping = tokenizer_of(document);
+  EXPECT_EQ(stripping.encode("a<r>  b"), (Ids{'a', 256, 'b'}));
+  EXPECT_EQ(stripping.encode("a   <r> b"), (Ids{'a', 257, ' ', 256, 'b'}));
+  EXPECT_EQ(stripping.encode("a<r>   b"), (Ids{'a', 256, 'b'}));
+  // Without lstrip the spaces are there twice.
+  document["added_tokens"][1]["lstrip"] = false;
+  EXPECT_EQ(tokenizer_of(document).encode("a<r>  b"), (Ids{'a', 256, 257, 'b'}));
+  EXPECT_EQ(tokenizer_of(document).encode("a<r>   b"), (Ids{'a', 256, 257, ' ', 'b'}));
 }
 
 TEST(BpeTokenizer, NormalisesBetweenTheTokensThatAreFoundAsTheyStand) {

@@ -36,12 +36,22 @@ const std::vector<Refusal>& refusals() {
   static const std::vector<Refusal> all = {
       {"another model", [](json& d) { d["model"]["type"] = "Unigram"; }, "\"Unigram\""},
       {"no model", [](json& d) { d.erase("model"); }, "\"model\" is missing"},
-      {"byte fallback", [](json& d) { d["model"]["byte_fallback"] = true; }, "byte_fallback"},
+      {"byte fallback where a byte has no token",
+       [](json& d) {
+         d["model"]["byte_fallback"] = true;
+         d["model"]["vocab"].erase("z");
+       },
+       "byte_fallback"},
       {"dropout", [](json& d) { d["model"]["dropout"] = 0.1; }, "dropout"},
       {"a prefix", [](json& d) { d["model"]["continuing_subword_prefix"] = "##"; },
        "continuing_subword_prefix"},
       {"a suffix", [](json& d) { d["model"]["end_of_word_suffix"] = "</w>"; }, "end_of_word_suffix"},
-      {"an unknown token that is none", [](json& d) { d["model"]["unk_token"] = "<unk>"; }, "unk_token"},
+      {"an unknown token that is none where a byte has no token",
+       [](json& d) {
+         d["model"]["unk_token"] = "<unk>";
+         d["model"]["vocab"].erase("z");
+       },
+       "unk_token"},
       {"an empty vocabulary", [](json& d) { d["model"]["vocab"] = json::object(); }, "vocabulary is empty"},
       {"an id twice", [](json& d) { d["model"]["vocab"]["ab"] = 7; }, "the same id 7"},
       {"an id that is negative", [](json& d) { d["model"]["vocab"]["ab"] = -1; }, "-1"},
@@ -64,9 +74,14 @@ const std::vector<Refusal>& refusals() {
       {"a wrong added id", [](json& d) { d["added_tokens"] = {added_token(300, "<s>")}; }, "gives it 258"},
       {"an added token of other id", [](json& d) { d["added_tokens"] = {added_token(258, "ab")}; },
        "gives it 256"},
-      {"an added token twice",
+      {"an added token twice with two ids",
        [](json& d) {
          d["added_tokens"] = {added_token(258, "<s>"), added_token(259, "<s>")};
+       },
+       "twice"},
+      {"an added token twice with two meanings",
+       [](json& d) {
+         d["added_tokens"] = {added_token(258, "<s>"), added_token(258, "<s>", false)};
        },
        "twice"},
       {"an empty added token", [](json& d) { d["added_tokens"] = {added_token(258, "")}; }, "empty"},
@@ -113,6 +128,15 @@ const std::vector<Refusal>& refusals() {
          d["post_processor"] = {{"type", "BertProcessing"}};
        },
        "BertProcessing"},
+      {"a template of a token without a text",
+       [](json& d) {
+         d["model"]["vocab"][""] = 258;
+         d["post_processor"] = {
+             {"type", "TemplateProcessing"},
+             {"single", {{{"SpecialToken", {{"id", "x"}}}}, {{"Sequence", {{"id", "A"}}}}}},
+             {"special_tokens", {{"x", {{"id", "x"}, {"ids", {258}}, {"tokens", {"x"}}}}}}};
+       },
+       "no token has the id 258"},
       {"a list", [](json& d) { d = json::array(); }, "an object was expected"},
   };
   return all;
@@ -132,6 +156,25 @@ TEST(TokenizerJson, TakesHowAddedTokensAreNumbered) {
     // "ab" keeps its place in the vocabulary, new ones come behind it.
     d["added_tokens"] = {added_token(256, "ab"), added_token(258, "<s>"), added_token(259, "</s>")};
   });
+}
+
+// Hugging Face's library reads such files, and these settings change no id.
+TEST(TokenizerJson, TakesWhatCannotMatter) {
+  const auto ids = [](const json& document) {
+    return BpeTokenizer::from_bytes(document.dump(), "tokenizer.json").encode("abcd<s>é</s>");
+  };
+  json document = small_tokenizer({"a b", "c d"});
+  document["added_tokens"] = {added_token(258, "<s>"), added_token(259, "</s>")};
+  const auto expected = ids(document);
+  document["added_tokens"] = {added_token(258, "<s>"), added_token(258, "<s>"), added_token(259, "</s>"),
+                              added_token(258, "<s>")};
+  EXPECT_EQ(ids(document), expected);
+  document["model"]["byte_fallback"] = true;
+  EXPECT_EQ(ids(document), expected);
+  for (const char* unknown : {"", "<unk>"}) {
+    document["model"]["unk_token"] = unknown;
+    EXPECT_EQ(ids(document), expected);
+  }
 }
 
 TEST(TokenizerJson, IsFoundInAFolder) {
