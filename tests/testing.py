@@ -186,17 +186,31 @@ def shared_corrector():
     return run_folder / "model"
 
 
-class ProgramCase(unittest.TestCase):
-    """A test case with the corpus and a folder of its own."""
+class FolderCase(unittest.TestCase):
+    """A test case with a folder of its own."""
 
     @classmethod
     def setUpClass(cls):
-        cls.corpus = shared_corpus()
         cls.folder = shared_folder() / cls.__name__
         cls.folder.mkdir()
 
     def path(self, name):
         return self.folder / f"{self.id().rsplit('.', 1)[-1]}-{name}"
+
+    def assert_refused(self, done, *naming, code=2):
+        self.assertEqual(done.returncode, code, done.stderr)
+        for words in naming:
+            self.assertIn(str(words), done.stderr)
+        self.assertNotIn("terminate called", done.stderr)
+
+
+class ProgramCase(FolderCase):
+    """A test case with the corpus and a folder of its own."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.corpus = shared_corpus()
 
     @classmethod
     def training(cls, out, *more):
@@ -221,12 +235,6 @@ class ProgramCase(unittest.TestCase):
             for name in LOSSES:
                 self.assertTrue(math.isclose(a[name], b[name], rel_tol=tolerance, abs_tol=tolerance * 1e-2),
                                 f"step {b['step']}: {name} is {a[name]}, not {b[name]}")
-
-    def assert_refused(self, done, *naming, code=2):
-        self.assertEqual(done.returncode, code, done.stderr)
-        for words in naming:
-            self.assertIn(str(words), done.stderr)
-        self.assertNotIn("terminate called", done.stderr)
 
 
 def wait_for(what, happens, seconds=60):

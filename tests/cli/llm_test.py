@@ -4,6 +4,7 @@
 Needs transformers for the tiny models of scripts/make-tiny-llm; skipped without.
 """
 
+import functools
 import json
 import math
 import pathlib
@@ -12,7 +13,9 @@ import subprocess
 import sys
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "reference")]
+import llm_cases  # noqa: E402
 import testing  # noqa: E402
 
 try:
@@ -24,15 +27,21 @@ except ImportError:
 PROMPTS = ["the first prompt", "another one, somewhat longer than the first", "three", '{"prompt": "as JSON"}', "five five"]
 
 
-class LlmCase(testing.ProgramCase):
+@functools.cache
+def shared_models():
+    """A folder of each family, for all test cases."""
+    maker = llm_cases.tiny_maker()
+    folders = {family: testing.shared_folder() / family for family in ("llama", "qwen2", "qwen3")}
+    for family, folder in folders.items():
+        maker.create(maker.parse(["--family", family, "--out", str(folder), "--layers", "3"]))
+    return folders
+
+
+class LlmCase(testing.FolderCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.models = {}
-        for family in ("llama", "qwen2", "qwen3"):
-            cls.models[family] = cls.folder / family
-            words = [testing.SOURCE / "scripts/make-tiny-llm", "--family", family, "--out", cls.models[family], "--layers", 3]
-            subprocess.run([str(word) for word in words], check=True, capture_output=True)
+        cls.models = shared_models()
         cls.prompts = testing.write(cls.folder / "prompts.txt", "\n".join(PROMPTS) + "\n\n")
 
     def decode(self, *options, ranks=None, code=0, model="qwen3"):

@@ -125,11 +125,11 @@ class Plan(unittest.TestCase):
             self.assertIn("stay on the host", warning)
 
     def test_a_reserve_that_leaves_nothing_is_told(self):
-        words = ["--max-memory", "0=1GiB,1=24GiB,cpu=64GiB", "--batch", 8, "--reserve", "auto"]
+        words = ["--max-memory", "0=100MiB,1=24GiB,cpu=64GiB", "--batch", 8, "--reserve", "auto"]
         found = self.document(*words)
-        self.assertEqual(found["reserve"]["0"], GIB)
+        self.assertEqual(found["reserve"]["0"], 100 << 20)
         self.assertNotIn(0, found["device_map"].values())
-        self.assertTrue(any("all 1.00 GiB of cuda:0" in warning for warning in found["warnings"]), found["warnings"])
+        self.assertTrue(any("all 0.10 GiB of cuda:0" in warning for warning in found["warnings"]), found["warnings"])
         for map_ in ("cuda:1", "1"):  # GPU 0 is not asked for
             self.assertNotIn("reserve", "".join(self.document(*words, "--device-map", map_)["warnings"]))
 
