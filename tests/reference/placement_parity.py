@@ -20,6 +20,8 @@ SKIPPED = 77
 GIB = 1 << 30
 BYTES = {"bf16": 2, "fp16": 2, "fp32": 4}
 STRATEGIES = ["auto", "balanced", "balanced_low_0", "sequential"]
+# What Accelerate stumbles over, and what we say then.
+ERRORS = {"IndexError": "the tied tensors", "KeyError": "balanced_low_0 counts the GPUs from 0"}
 
 # Published shapes: layers, hidden, intermediate, heads, key and value heads, vocabulary, tied embeddings.
 QWEN3 = {"0.6B": (28, 1024, 3072, 16, 8, 151936, True), "1.7B": (28, 2048, 6144, 16, 8, 151936, True),
@@ -175,9 +177,9 @@ def ask_doctor(program, question):
 
 
 def same(expected, answer):
-    if "error" in expected or "error" in answer:
-        return ("error" in expected) == ("error" in answer)
-    return all(expected[part] == answer[part] for part in ("max_memory", "device_map", "bytes"))
+    if "error" in expected:
+        return ERRORS[expected["error"]] in answer.get("error", "")
+    return "error" not in answer and all(expected[part] == answer[part] for part in ("max_memory", "device_map", "bytes"))
 
 
 def report(differences, expected, answer, question):
@@ -224,16 +226,19 @@ def decoder_cases(draw, folder, count, utils, transformers, torch):
 
 def tree_cases(draw, count, utils, torch):
     questions, expected = [], []
-    for _ in range(count):
+    while len(questions) < count:
         tree = RandomTree(draw, torch, utils.find_tied_parameters)
         sizes = utils.compute_module_sizes(tree.model)
         if not sizes:
             continue
         for strategy in STRATEGIES[1:]:
             limits = random_limits(draw, sizes, sizes[""])
+            answer = accelerate_answer(tree.model, strategy, limits, tree.no_split, None, utils)
+            if answer.get("error") == "IndexError" and draw.random() < 0.8:
+                continue  # every fifth tree that cannot be placed is enough
             questions.append({"tree": tree.question(), "tied": tree.tied, "no_split": tree.no_split, "strategy": strategy,
                               "limits": {str(k): v for k, v in limits.items()}})
-            expected.append(accelerate_answer(tree.model, strategy, limits, tree.no_split, None, utils))
+            expected.append(answer)
     return questions, expected
 
 
@@ -256,7 +261,7 @@ def main():
     arguments.add_argument("--doctor", type=pathlib.Path)
     arguments.add_argument("--seed", type=int, default=6)
     arguments.add_argument("--decoders", type=int, default=400)
-    arguments.add_argument("--trees", type=int, default=400)
+    arguments.add_argument("--trees", type=int, default=1200, help="cases of random trees")
     chosen = arguments.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
