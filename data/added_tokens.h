@@ -23,7 +23,7 @@ struct AddedToken {
 };
 
 // Finds added tokens: the leftmost, of those that begin at one place the longest. White space that two of
-// them want goes to the first; see split().
+// them want goes to the first.
 class AddedTokenFinder {
  public:
   // Contents that are empty are not looked for.

@@ -76,6 +76,7 @@ std::vector<std::string> places_of(const ordered_json& document) {
                                       : Place::gpu(std::stoi(name)),
                      name);
   std::vector<std::string> names;
+  names.reserve(places.size());
   for (const auto& [place, name] : places) names.push_back(name);
   return names;
 }

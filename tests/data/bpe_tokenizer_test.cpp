@@ -252,6 +252,7 @@ TEST(BpeTokenizer, ThreadsShareATokenizer) {
   const Ids expected = tokenizer.encode(text);
   std::vector<Ids> found(4);
   std::vector<std::thread> threads;
+  threads.reserve(found.size());
   for (auto& ids : found) threads.emplace_back([&] { ids = tokenizer.encode(text); });
   for (auto& thread : threads) thread.join();
   for (const auto& ids : found) EXPECT_EQ(ids, expected);
