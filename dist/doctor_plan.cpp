@@ -90,17 +90,6 @@ std::int64_t length_of(const PlanOptions& options, const LlmConfig& config) {
   return options.length.value_or(std::min(kUsualLength, context));
 }
 
-std::map<Place, std::int64_t> reserve_of(const PlanOptions& options, const ModelTree& tree,
-                                         const LlmConfig& config, const MemoryNeed& need,
-                                         const MemoryLimits& limits) {
-  if (options.reserve == "auto") return safe_reserve(tree, config, need, limits);
-  std::map<Place, std::int64_t> reserve;
-  const std::int64_t bytes = parse_memory(options.reserve);
-  for (const auto& [place, limit] : limits)
-    if (place.is_gpu()) reserve[place] = std::min(bytes, limit);
-  return reserve;
-}
-
 }  // namespace
 
 void add_plan_options(CLI::App& command, PlanOptions& options) {
@@ -156,7 +145,7 @@ ordered_json make_plan_document(const PlanOptions& options, nlohmann::json (*dev
   const MemoryNeed need = memory_need(config, value_bytes, options.batch, length);
   const MemoryLimits limits =
       options.max_memory.empty() ? limits_at_hand(devices()) : parse_memory_limits(options.max_memory);
-  const auto reserve = reserve_of(options, tree, config, need, limits);
+  const auto reserve = reserve_for(options.reserve, tree, config, need, limits);
   MemoryLimits left = without_reserve(limits, reserve);
   if (options.max_memory.empty()) left = with_slack(left, choice);
 
