@@ -21,12 +21,6 @@ using nlohmann::ordered_json;
 constexpr double kGiB = 1 << 30;
 constexpr std::int64_t kUsualLength = 4096;
 
-std::string dtype_of(const PlanOptions& options, const LlmConfig& config) {
-  if (!options.dtype.empty()) return options.dtype;
-  if (config.dtype == "bfloat16") return "bf16";
-  return config.dtype == "float16" ? "fp16" : "fp32";
-}
-
 ordered_json by_place(const std::map<Place, std::int64_t>& values) {
   ordered_json out = ordered_json::object();
   for (const auto& [place, value] : values) out[to_string(place)] = value;
@@ -136,7 +130,7 @@ ordered_json make_plan_document(const PlanOptions& options, nlohmann::json (*dev
   std::filesystem::path file(options.model_config);
   if (std::filesystem::is_directory(file)) file /= "config.json";
   const LlmConfig config = load_llm_config(file);
-  const std::string dtype = dtype_of(options, config);
+  const std::string dtype = weight_dtype(options.dtype, config);
   const int value_bytes = value_bytes_of(dtype);
   const ModelTree tree = decoder_tree(config, value_bytes);
   const PlacementChoice choice = choose_placement(options.placement);

@@ -64,7 +64,7 @@ std::vector<std::int32_t> encode_text(const BpeTokenizer& tokenizer, const std::
     throw InputError("{}: {}", place, error.what());
   }
   if (!encoding.dropped.empty())
-    spdlog::warn("{}: {} bytes have no token in this vocabulary and are lost, the first is 0x{:02x}", place,
+    spdlog::warn("{}: {} byte(s) have no token in this vocabulary and are lost, the first is 0x{:02x}", place,
                  encoding.dropped.size(), encoding.dropped[0].byte);
   return std::move(encoding.ids);
 }

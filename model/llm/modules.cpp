@@ -101,9 +101,8 @@ ModelTree decoder_tree(const LlmConfig& config, int value_bytes) {
 std::string decoder_layer_name(std::int64_t layer) { return "model.layers." + std::to_string(layer); }
 
 int value_bytes_of(const std::string& dtype) {
-  if (dtype == "bf16" || dtype == "fp16") return 2;
-  if (dtype == "fp32") return 4;
-  throw InputError("--dtype {} is unknown; choose bf16, fp16 or fp32", dtype);
+  RELMPI_CHECK(dtype == "fp32" || dtype == "bf16" || dtype == "fp16");
+  return dtype == "fp32" ? 4 : 2;
 }
 
 }  // namespace relmpi
