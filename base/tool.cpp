@@ -79,7 +79,7 @@ int run_tool(CLI::App& app, int argc, char** argv, const std::function<int()>& b
   }
   try {
     const int code = body();
-    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+    if (std::fflush(stdout) != 0)
       throw RuntimeError("cannot write to standard output: {}", std::strerror(errno));
     return code;
   } catch (const InputError& error) {

@@ -169,10 +169,11 @@ std::unique_ptr<Communicator> communicator_for(std::unique_ptr<Communicator> hos
   return make_nccl_communicator(std::move(host), device.index(), options);
 }
 
-nlohmann::json describe_devices() {
+nlohmann::json describe_devices([[maybe_unused]] std::optional<int> only) {
   nlohmann::json devices = nlohmann::json::array();
 #if RELMPI_CUDA
   for (int i = 0; i < gpu_count(); ++i) {
+    if (only && i != *only) continue;
     cudaDeviceProp properties{};
     C10_CUDA_CHECK(cudaGetDeviceProperties(&properties, i));
     const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(i));

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,8 +35,9 @@ int set_threads(Communicator& communicator, int wanted = 0);
 std::unique_ptr<Communicator> communicator_for(std::unique_ptr<Communicator> host, at::Device device,
                                                const CommunicatorOptions& options);
 
-// What `relmpi-doctor devices` prints: an array, empty without a GPU.
-nlohmann::json describe_devices();
+// What `relmpi-doctor devices` prints: an array, empty without a GPU. `only`: this GPU alone; to ask one puts
+// a CUDA context of some hundred MB on it.
+nlohmann::json describe_devices(std::optional<int> only = {});
 
 // The device's current stream as Communicator takes it (a cudaStream_t); null on the CPU.
 void* current_stream(at::Device device);

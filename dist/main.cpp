@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
       return 0;
     }
     if (*plan) {
-      const auto document = make_plan_document(plan_options, &describe_devices);
+      const auto document = make_plan_document(plan_options, [] { return describe_devices(); });
       fmt::print("{}", json ? document.dump() + "\n" : plan_text(document));
       return 0;
     }

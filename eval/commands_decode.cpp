@@ -152,9 +152,8 @@ int run_decode(const DecodeOptions& options, std::unique_ptr<Communicator>& comm
       const auto length = static_cast<std::int64_t>(requests.back().prompt.size());
       if (length >= config.max_position_embeddings)
         throw InputError(
-            "{}: the prompt has {} tokens; the model's context is {} (max_position_embeddings), answer "
-            "included; "
-            "shorten it",
+            "{}: the prompt has {} tokens; the model's context is {} (max_position_embeddings), with the "
+            "answer; shorten it",
             prompt.place, length, config.max_position_embeddings);
       longest = std::max(longest, length);
     }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <set>
 
 #include "base/files.h"
@@ -37,12 +38,14 @@ PlacementOptions placement_of_rank(const PlacementOptions& asked, Communicator& 
           .device = ""};
 }
 
-// What this rank may take: on the CPU its share of the host, and then no GPU is asked.
+// What this rank may take: its share of the host, and of several ranks each its own GPU: asking another one
+// would take memory of it.
 MemoryLimits memory_at_hand(const PlacementOptions& placement, const Communicator& communicator) {
+  std::optional<int> only;
   const PlacementChoice choice = choose_placement(placement);
-  const auto* place = std::get_if<Place>(&choice.what);
-  const bool cpu = place != nullptr && *place == Place::cpu();
-  MemoryLimits limits = limits_at_hand(cpu ? nlohmann::json::array() : describe_devices());
+  if (const auto* place = std::get_if<Place>(&choice.what); place != nullptr && communicator.size() > 1)
+    only = place->is_gpu() ? place->number : -1;
+  MemoryLimits limits = limits_at_hand(describe_devices(only));
   if (const auto host = limits.find(Place::cpu()); host != limits.end())
     host->second /= communicator.node_size();
   return limits;

@@ -97,9 +97,7 @@ void write_checkpoint(const fs::path& checkpoints, const Snapshot& snapshot) {
   fs::remove_all(temporary);
   std::error_code error;
   if (!fs::create_directory(temporary, error))
-    throw RuntimeError(
-        "cannot create {}: {}{}", temporary.string(), error.message(),
-        fs::exists(checkpoints) ? "" : ". The folder has vanished: was it moved, deleted or unmounted?");
+    throw RuntimeError("cannot create {}: {}", temporary.string(), error.message());
   try {
     const Parameters& layout = *snapshot.model.parameters;
     save_model(temporary, snapshot.model, snapshot.weights);

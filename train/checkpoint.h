@@ -25,8 +25,9 @@ void take_snapshot(Snapshot& snapshot, const Model& model, const Optimizer& opti
 
 // RUN/checkpoints/step-00000100/{model.safetensors,config.json,vocab.txt,optimizer.safetensors,state.json,COMPLETE}.
 // A folder is written under another name, every file fsynced, COMPLETE (each file's XXH3-128) last, then
-// renamed: there is a whole checkpoint or none. Throws RuntimeError where the disk refuses or `checkpoints`
-// has vanished (it is not made anew: what was unmounted would be written to the disk below).
+// renamed: there is a whole checkpoint or none. Throws RuntimeError where the disk refuses.
+// `checkpoints` is not made anew where it has vanished: what was unmounted would be written to the disk
+// below.
 void write_checkpoint(const std::filesystem::path& checkpoints, const Snapshot& snapshot);
 
 // The newest checkpoint whose files all have the hashes that COMPLETE says; damaged ones are passed over with

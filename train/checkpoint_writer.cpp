@@ -45,8 +45,14 @@ struct CheckpointWriter::State {
   void save() {
     if (what.best_model) write_model_folder(model, snapshot);
     if (!what.checkpoint) return;
-    write_checkpoint(checkpoints, snapshot);
-    prune_checkpoints(checkpoints, snapshot.state, kept.last, kept.best);
+    try {
+      write_checkpoint(checkpoints, snapshot);
+      prune_checkpoints(checkpoints, snapshot.state, kept.last, kept.best);
+    } catch (const std::exception& error) {  // of whatever file the moment was
+      if (fs::exists(checkpoints)) throw;
+      throw RuntimeError("{}. The folder {} has vanished: was it moved, deleted or unmounted?", error.what(),
+                         checkpoints.string());
+    }
   }
 
   void work() {

@@ -51,9 +51,8 @@ void demand_host_room(const ModelTree& tree, const LlmConfig& config, const Devi
   if (weights + cache + need.activations <= limit->second) return;
   const auto mb = [](std::int64_t bytes) { return static_cast<double>(bytes) / 1e6; };
   throw InputError(
-      "the host would hold {:.0f} MB of weights, {:.0f} MB of keys and values for {} text(s) of {} tokens "
-      "and "
-      "{:.0f} MB of activations, but has {:.0f} MB; take fewer texts at once (--batch), shorter answers "
+      "the host would hold {:.0f} MB of weights, {:.0f} MB of keys and values for {} text(s) of {} tokens, "
+      "and {:.0f} MB of activations, but has {:.0f} MB; take fewer texts at once (--batch), shorter answers "
       "(--max-new-tokens) or --dtype bf16",
       mb(weights), mb(cache), work.batch, work.length, mb(need.activations), mb(limit->second));
 }

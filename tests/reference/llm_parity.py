@@ -6,8 +6,9 @@
   llm_parity.py --self-check                          the reference alone
 
 dump_llm is the program: ragged batches and single sequences, each position and layer within 1e-4 of transformers (a few
-1e-4 where SmolLM2's logits are large), the same greedy text in a batch, one by one, and without the cache. Folders that were damaged on purpose must show. Exits 1 at
-a difference, 77 (skipped) where transformers or SmolLM2 cannot be had.
+1e-4 where SmolLM2's logits are large), the same greedy text in a batch, one by one, and without the cache; relmpi-eval
+decode answers SmolLM2's prompts alike. Folders that were damaged on purpose must show. Exits 1 at a difference,
+77 (skipped) where transformers or SmolLM2 cannot be had.
 """
 
 import argparse
@@ -49,21 +50,33 @@ def demand(condition, text):
         raise Mismatch(text)
 
 
+def run(*words):
+    words = [str(word) for word in words]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
+    demand(done.returncode == 0, f"{' '.join(words)}: exit code {done.returncode}: {done.stderr.strip()[-500:]}")
+    return done.stdout
+
+
 class Program:
-    """dump_llm, with one file of ids in and one file out."""
+    """dump_llm, with one file of ids in and one file out; and relmpi-eval decode as users run it."""
 
     def __init__(self, folder, scratch):
-        self.path, self.scratch, self.calls = folder / "dump_llm", scratch, 0
+        self.folder, self.scratch, self.calls = folder, scratch, 0
 
     def call(self, verb, folder, sequences, suffix, *more):
         self.calls += 1
         ids, out = self.scratch / f"{self.calls}.ids.json", self.scratch / f"{self.calls}.{suffix}"
         ids.write_text(json.dumps(sequences))
-        words = [self.path, verb, "--model", folder, "--ids", ids, "--out", out, *more]
-        words = [str(word) for word in words]
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
-        demand(done.returncode == 0, f"{' '.join(words)}: exit code {done.returncode}: {done.stderr.strip()[-500:]}")
+        run(self.folder / "dump_llm", verb, "--model", folder, "--ids", ids, "--out", out, *more)
         return out
+
+    def decode(self, folder, rows, new_tokens, *more):
+        """Prompts in one batch, as the rows of decode.json."""
+        prompts = self.scratch / "prompts.jsonl"
+        prompts.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        said = run(self.folder / "relmpi-eval", "decode", "--model", folder, "--dtype", "fp32", "--prompts", prompts, "--batch", len(rows),
+                   "--max-new-tokens", new_tokens, "--threads", THREADS, "--json", *more)
+        return json.loads(said)["methods"][0]["requests"]
 
     def logits(self, folder, sequences, *more):
         """An open safetensors file: logits.B (T, V) and, with --layers all, layer.L.B."""
@@ -200,12 +213,15 @@ def check_notices(program, maker, root, name):
     return f"{len(DAMAGE[name])} noticed"
 
 
+def question_of(text):
+    return [{"role": "user", "content": text}]
+
+
 def smollm2_prompts(reference):
     """Twenty lists of ids: ten plain texts and ten questions in the model's chat form."""
     prompts = [reference.tokenizer(text).input_ids for text in llm_cases.PLAIN]
     for question in llm_cases.CHAT:
-        messages = [{"role": "user", "content": question}]
-        prompts.append(reference.tokenizer.apply_chat_template(messages, add_generation_prompt=True))
+        prompts.append(reference.tokenizer.apply_chat_template(question_of(question), add_generation_prompt=True))
     return prompts
 
 
@@ -234,7 +250,10 @@ def check_smollm2_text(program, folder, reference):
     wanted = [text for text, _ in wanted]
     same_text("SmolLM2", reference, found, wanted)
     demand(least >= CLEAR, f"the two best logits come as close as {least:.1e}: take another prompt")
-    same_text("SmolLM2 --batch", reference, program.generate(folder, prompts, 64, "--batch"), wanted)
+    answers = [*program.decode(folder, [{"prompt": text} for text in llm_cases.PLAIN], 64),
+               *program.decode(folder, [{"messages": question_of(text)} for text in llm_cases.CHAT], 64, "--chat")]
+    demand([row["prompt_ids"] for row in answers] == prompts, "relmpi-eval decode: other ids of the prompts")
+    same_text("SmolLM2, relmpi-eval decode", reference, [row["output_ids"] for row in answers], wanted)
     # Each new token costs the whole text: fewer of them.
     few = [text[:16] for text in wanted[:10:3]]
     same_text("SmolLM2 --no-cache", reference, program.generate(folder, prompts[:10:3], 16, "--no-cache"), few)
@@ -308,7 +327,7 @@ def checks_of(arguments, program, root):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("programs", nargs="?", type=pathlib.Path, help="the folder of dump_llm")
+    parser.add_argument("programs", nargs="?", type=pathlib.Path, help="the folder of dump_llm and relmpi-eval")
     parser.add_argument("--models", choices=("tiny", "smollm2"), default="tiny")
     parser.add_argument("--only", default="", metavar="WORD", help="checks with this in their name")
     parser.add_argument("--self-check", action="store_true")
