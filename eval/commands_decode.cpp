@@ -193,9 +193,8 @@ void add_generation_options(CLI::App& sub, GenerationOptions& generation) {
   sub.add_option("--repetition-penalty", sampling.repetition_penalty,
                  "weakens tokens that are there already; 1 = off")
       ->capture_default_str();
-  sub.add_option(
-      "--stop", generation.stop,
-      "an answer ends before this text, which is looked for without special tokens (several times)");
+  sub.add_option("--stop", generation.stop,
+                 "an answer ends before this text, special tokens left out (may be given several times)");
   sub.add_option("--seed", generation.seed,
                  "of the random choices; an answer depends on it and on its number")
       ->capture_default_str();
