@@ -112,6 +112,7 @@ class Decode(LlmCase):
             (["--prompts", empty], "no prompt"),
             (["--prompts", bad], "bad.jsonl:1"),
             (["--prompts", long], "long.txt:1"),
+            (["--prompts", long], "max_position_embeddings"),
             (["--prompts", talk], "needs --chat"),
             (["--prompts", both], "both.jsonl:1"),
             (["--prompts", role, "--chat"], "role.jsonl:1"),
@@ -154,7 +155,6 @@ class Decode(LlmCase):
                 shutil.copytree(self.models["qwen2"], folder)
                 damage(folder)
                 self.assert_refused(testing.run("relmpi-eval", "decode", "--model", folder, "--chat", "--prompt", "a"), naming)
-
 
     def test_prompts_may_come_through_a_pipe(self):
         words = testing.command("relmpi-eval", "decode", "--model", self.models["qwen3"], "--max-new-tokens", 3, "--prompts", "/dev/stdin",
