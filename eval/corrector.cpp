@@ -114,10 +114,6 @@ std::vector<Proposal> Corrector::propose(const std::vector<SentenceIds>& sentenc
   return proposals;
 }
 
-bool Corrector::fits(const SentenceIds& sentence) const {
-  return static_cast<std::int64_t>(sentence.size()) <= model().config.max_characters();
-}
-
 std::int64_t Corrector::forward_tokens(const SentenceIds& sentence) const {
   return 2 * static_cast<std::int64_t>(sentence.size()) + 2 * model().config.border();
 }

@@ -3,11 +3,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "eval/sentence_groups.h"
 #include "model/forward.h"
 
 namespace relmpi {
-
-using SentenceIds = std::vector<std::int32_t>;
 
 // One character that a pass would change.
 struct Change {
@@ -46,7 +45,8 @@ class Corrector {
                                 const std::vector<SentenceIds>& targets, at::Tensor& sums,
                                 LossCounts& counts) const;
 
-  bool fits(const SentenceIds& sentence) const;
+  std::int64_t longest() const { return model().config.max_characters(); }  // characters of a sentence
+  bool fits(const SentenceIds& sentence) const { return std::ssize(sentence) <= longest(); }
   std::int64_t forward_tokens(const SentenceIds& sentence) const;  // slots of one pass: 2n + 2P
   const Model& model() const { return predictor_.model(); }
 

@@ -84,7 +84,7 @@ struct LocalResult {
 LocalResult run_batches(const Corrector& corrector, const SentencePairs& pairs,
                         const DecisionThresholds& thresholds, const Communicator& communicator,
                         const EvaluateOptions& options) {
-  const auto batches = length_groups(corrector, pairs, options.batch);
+  const auto batches = length_groups(corrector.longest(), pairs, options.batch);
   LocalResult local;
   Progress progress("evaluating", static_cast<std::int64_t>(batches.size()),
                     options.progress && communicator.rank() == 0);

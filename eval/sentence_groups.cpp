@@ -24,11 +24,11 @@ SentencePairs read_sentence_pairs(const Dataset& dataset, std::int64_t limit) {
   return pairs;
 }
 
-std::vector<std::vector<std::int64_t>> length_groups(const Corrector& corrector, const SentencePairs& pairs,
+std::vector<std::vector<std::int64_t>> length_groups(std::int64_t longest, const SentencePairs& pairs,
                                                      std::int64_t size) {
   std::vector<std::int64_t> order;
   for (std::size_t i = 0; i < pairs.source.size(); ++i)
-    if (corrector.fits(pairs.source[i])) order.push_back(static_cast<std::int64_t>(i));
+    if (std::ssize(pairs.source[i]) <= longest) order.push_back(static_cast<std::int64_t>(i));
   const auto length = [&](std::int64_t i) { return pairs.source[static_cast<std::size_t>(i)].size(); };
   std::stable_sort(order.begin(), order.end(),
                    [&](std::int64_t a, std::int64_t b) { return length(a) < length(b); });

@@ -4,9 +4,10 @@
 #include <vector>
 
 #include "data/dataset.h"
-#include "eval/corrector.h"
 
 namespace relmpi {
+
+using SentenceIds = std::vector<std::int32_t>;
 
 struct SentencePairs {
   std::vector<SentenceIds> source, target;
@@ -16,8 +17,8 @@ struct SentencePairs {
 SentencePairs read_sentence_pairs(const Dataset& dataset, std::int64_t limit);
 
 // Sentence numbers in groups of nearly equal length: a function of the data alone, so that a group computes
-// the same numbers whichever rank runs it. Sentences too long for the model are in no group.
-std::vector<std::vector<std::int64_t>> length_groups(const Corrector& corrector, const SentencePairs& pairs,
+// the same numbers whichever rank runs it. Sentences of more than `longest` characters are in no group.
+std::vector<std::vector<std::int64_t>> length_groups(std::int64_t longest, const SentencePairs& pairs,
                                                      std::int64_t size);
 
 }  // namespace relmpi

@@ -241,8 +241,8 @@ ordered_json compare_strategies(const Corrector& corrector, const Dataset& calib
   const SentencePairs fitted = read_sentence_pairs(calibration, 0);
   const SentencePairs reported = read_sentence_pairs(dataset, options.limit);
   demand_disjoint(fitted, reported);
-  const auto fit_groups = length_groups(corrector, fitted, options.group);
-  const auto groups = length_groups(corrector, reported, options.group);
+  const auto fit_groups = length_groups(corrector.longest(), fitted, options.group);
+  const auto groups = length_groups(corrector.longest(), reported, options.group);
   const PolicyRun run{
       .max_steps = options.max_k + 1, .oracle_depth = options.oracle_depth, .seed = options.seed};
 
