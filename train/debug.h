@@ -2,9 +2,9 @@
 
 #include <cstdint>
 
-#include "dist/communicator.h"
-#include "model/dgca.h"
-#include "model/parameters.h"
+#include "dist/ranks/communicator.h"
+#include "model/dgca/heads.h"
+#include "model/dgca/parameters.h"
 
 namespace relmpi {
 

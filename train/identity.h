@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "train/options.h"
-#include "train/setup.h"
+#include "train/run_setup.h"
 
 namespace relmpi {
 

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "model/parameters.h"
+#include "model/dgca/parameters.h"
 #include "train/options.h"
 
 namespace relmpi {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "model/config.h"
-#include "model/inputs.h"
+#include "model/dgca/config.h"
+#include "model/dgca/inputs.h"
 
 namespace relmpi {
 

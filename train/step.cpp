@@ -6,7 +6,7 @@
 
 #include "base/random.h"
 #include "base/torch_headers.h"
-#include "dist/device.h"
+#include "dist/devices/gpus.h"
 #include "train/debug.h"
 
 namespace relmpi {

@@ -4,11 +4,11 @@
 
 #include <memory>
 
-#include "data/loader.h"
-#include "dist/communicator.h"
-#include "dist/gradient_reducer.h"
-#include "model/forward.h"
-#include "model/graphed_encoder.h"
+#include "data/loader/loader.h"
+#include "dist/ranks/communicator.h"
+#include "dist/ranks/gradient_reducer.h"
+#include "model/dgca/graphed_encoder.h"
+#include "model/dgca/predictor.h"
 #include "train/optimizer.h"
 #include "train/options.h"
 

@@ -6,9 +6,9 @@
 #include <cmath>
 
 #include "base/torch_headers.h"
-#include "dist/agreement.h"
-#include "dist/doctor.h"
-#include "dist/signals.h"
+#include "dist/ranks/agreement.h"
+#include "dist/ranks/doctor.h"
+#include "dist/ranks/signals.h"
 #include "train/debug.h"
 #include "train/identity.h"
 

@@ -6,13 +6,13 @@
 
 #include "base/error.h"
 #include "base/progress.h"
-#include "dist/communicator.h"
-#include "eval/evaluate.h"
-#include "train/checkpoint_writer.h"
+#include "dist/ranks/communicator.h"
+#include "eval/csc/evaluate.h"
+#include "train/checkpoint/checkpoint_writer.h"
 #include "train/options.h"
 #include "train/recent_batches.h"
 #include "train/run_folder.h"
-#include "train/setup.h"
+#include "train/run_setup.h"
 #include "train/step.h"
 
 namespace relmpi {

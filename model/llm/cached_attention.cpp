@@ -4,8 +4,8 @@
 #include <optional>
 
 #include "base/torch_headers.h"
+#include "model/kernels/row_operations.h"
 #include "model/llm/cpu_attention.h"
-#include "model/llm/row_operations.h"
 
 namespace relmpi {
 namespace {

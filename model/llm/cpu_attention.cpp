@@ -8,10 +8,10 @@
 #include <limits>
 
 #include "base/torch_headers.h"
-#include "model/llm/dot_kernels.h"
-#include "model/llm/elements.h"
-#include "model/llm/weigh_kernels.h"
-#include "model/vector_math.h"
+#include "model/kernels/dot_rows.h"
+#include "model/kernels/elements.h"
+#include "model/kernels/vector_math.h"
+#include "model/kernels/weighted_sums.h"
 
 namespace relmpi {
 namespace {

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "base/torch_headers.h"
-#include "model/linear.h"
+#include "model/kernels/few_rows_linear.h"
+#include "model/kernels/linear.h"
+#include "model/kernels/row_operations.h"
 #include "model/llm/cached_attention.h"
-#include "model/llm/few_rows.h"
-#include "model/llm/row_operations.h"
 
 namespace relmpi {
 namespace {

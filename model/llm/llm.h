@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "data/bpe_tokenizer.h"
-#include "dist/placement_options.h"
+#include "data/tokenizers/bpe_tokenizer.h"
+#include "dist/placement/placement_options.h"
 #include "model/llm/decoder.h"
 #include "model/llm/memory_need.h"
 
@@ -16,7 +16,7 @@ struct LlmOptions {
   std::filesystem::path folder;  // config.json, tokenizer.json, model.safetensors or its shards, ...
   std::string dtype;             // fp32, bf16 or fp16; empty: as the weights are stored
   PlacementOptions placement;
-  MemoryLimits at_hand;    // what is free here (limits_at_hand in dist/placement_options.h)
+  MemoryLimits at_hand;    // what is free here (limits_at_hand in dist/placement/placement_options.h)
   std::string max_memory;  // in its place, as relmpi-doctor plan takes it
   std::string reserve =
       "auto";  // room kept free on each GPU, a size; auto: for `batch` texts of `length` tokens

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "dist/module_sizes.h"
-#include "dist/placement_options.h"
+#include "dist/placement/module_sizes.h"
+#include "dist/placement/placement_options.h"
 #include "model/llm/modules.h"
 
 namespace relmpi {

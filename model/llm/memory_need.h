@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <map>
 
-#include "dist/placement.h"
+#include "dist/placement/placement.h"
 #include "model/llm/config.h"
 
 namespace relmpi {

@@ -1,4 +1,4 @@
-#include "data/bpe_merge.h"
+#include "data/tokenizers/bpe_merge.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "data/bpe_tokenizer.h"
+#include "data/tokenizers/bpe_tokenizer.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "data/streaming_decoder.h"
+#include "data/tokenizers/streaming_decoder.h"
 #include "test_data.h"
 #include "tokenizer_testing.h"
 

@@ -1,4 +1,4 @@
-#include "data/candidates.h"
+#include "data/spelling/candidates.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "base/utf8.h"
-#include "data/text.h"
+#include "data/text/sentence_files.h"
 #include "test_data.h"
 
 namespace relmpi {

@@ -1,4 +1,4 @@
-#include "data/confusion.h"
+#include "data/spelling/confusion.h"
 
 #include <gtest/gtest.h>
 

@@ -1,13 +1,13 @@
-#include "data/dataset.h"
+#include "data/shards/dataset.h"
 
 #include <algorithm>
 #include <thread>
 
 #include "base/files.h"
 #include "base/random.h"
-#include "data/inspect.h"
-#include "data/manifest.h"
-#include "data/shard.h"
+#include "data/shards/inspect.h"
+#include "data/shards/manifest.h"
+#include "data/shards/shard_writer.h"
 #include "tests/data/shard_testing.h"
 
 namespace relmpi {

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "base/files.h"
-#include "data/dataset.h"
-#include "data/inspect.h"
-#include "data/sharding.h"
+#include "data/shards/dataset.h"
+#include "data/shards/inspect.h"
+#include "data/shards/sharding.h"
 #include "tests/data/shard_testing.h"
 
 namespace relmpi {

@@ -1,4 +1,4 @@
-#include "data/loader.h"
+#include "data/loader/loader.h"
 
 #include <algorithm>
 #include <map>
@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "base/files.h"
-#include "data/order.h"
+#include "data/loader/order.h"
 #include "tests/data/shard_testing.h"
 
 namespace relmpi {

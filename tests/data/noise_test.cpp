@@ -1,4 +1,4 @@
-#include "data/noise.h"
+#include "data/spelling/noise.h"
 
 #include <gtest/gtest.h>
 

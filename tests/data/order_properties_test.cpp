@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <numeric>
 
-#include "data/loader.h"
-#include "data/order.h"
+#include "data/loader/loader.h"
+#include "data/loader/order.h"
 #include "tests/data/shard_testing.h"
 
 namespace relmpi {

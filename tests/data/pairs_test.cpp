@@ -1,4 +1,4 @@
-#include "data/pairs.h"
+#include "data/shards/pairs.h"
 
 #include "base/files.h"
 #include "base/utf8.h"

@@ -1,4 +1,4 @@
-#include "data/pre_tokenizer.h"
+#include "data/tokenizers/pre_tokenizer.h"
 
 #include <gtest/gtest.h>
 

@@ -10,7 +10,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/tool.h"
-#include "data/commands_shard.h"
+#include "data/commands/shard.h"
 #include "tests/data/shard_testing.h"
 
 namespace relmpi {

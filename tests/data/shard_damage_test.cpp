@@ -7,10 +7,10 @@
 
 #include "base/files.h"
 #include "base/random.h"
-#include "data/dataset.h"
-#include "data/inspect.h"
-#include "data/manifest.h"
-#include "data/shard.h"
+#include "data/shards/dataset.h"
+#include "data/shards/inspect.h"
+#include "data/shards/manifest.h"
+#include "data/shards/shard_writer.h"
 #include "tests/data/shard_testing.h"
 #include "tests/flip_bit.h"
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "data/sharding.h"
-#include "data/vocabulary.h"
+#include "data/shards/sharding.h"
+#include "data/text/vocabulary.h"
 
 namespace relmpi::testing {
 

@@ -1,4 +1,4 @@
-#include "data/sharding.h"
+#include "data/shards/sharding.h"
 
 #include <sys/stat.h>
 
@@ -11,9 +11,9 @@
 
 #include "base/files.h"
 #include "base/utf8.h"
-#include "data/dataset.h"
-#include "data/manifest.h"
-#include "data/shard.h"
+#include "data/shards/dataset.h"
+#include "data/shards/manifest.h"
+#include "data/shards/shard_writer.h"
 #include "tests/data/shard_testing.h"
 
 namespace relmpi {

@@ -1,4 +1,4 @@
-#include "data/tokenizer_json.h"
+#include "data/tokenizers/tokenizer_json.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <functional>
 
 #include "base/error.h"
-#include "data/bpe_tokenizer.h"
+#include "data/tokenizers/bpe_tokenizer.h"
 #include "test_data.h"
 #include "tokenizer_testing.h"
 

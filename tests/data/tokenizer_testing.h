@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/byte_level.h"
+#include "data/tokenizers/byte_level.h"
 
 namespace relmpi {
 

@@ -1,4 +1,4 @@
-#include "data/unihan.h"
+#include "data/spelling/unihan.h"
 
 #include <bzlib.h>
 #include <gtest/gtest.h>

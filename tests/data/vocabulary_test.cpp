@@ -1,4 +1,4 @@
-#include "data/vocabulary.h"
+#include "data/text/vocabulary.h"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/utf8.h"
-#include "data/text.h"
-#include "data/vocabulary_builder.h"
+#include "data/text/sentence_files.h"
+#include "data/text/vocabulary_builder.h"
 #include "test_data.h"
 
 namespace relmpi {

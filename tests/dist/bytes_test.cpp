@@ -2,9 +2,9 @@
 
 #include "base/error.h"
 #include "base/torch_headers.h"
-#include "dist/device.h"
-#include "dist/doctor.h"
-#include "dist/launch.h"
+#include "dist/devices/gpus.h"
+#include "dist/ranks/doctor.h"
+#include "dist/ranks/launch.h"
 
 namespace relmpi {
 namespace {

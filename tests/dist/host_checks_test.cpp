@@ -1,4 +1,4 @@
-#include "dist/host_checks.h"
+#include "dist/devices/host_checks.h"
 
 #include <gtest/gtest.h>
 

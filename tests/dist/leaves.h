@@ -7,7 +7,7 @@
 
 namespace relmpi {
 
-// Leaves of different sizes in one flat gradient, as model/parameters.h lays them out.
+// Leaves of different sizes in one flat gradient, as model/dgca/parameters.h lays them out.
 struct Leaves {
   explicit Leaves(const std::vector<std::int64_t>& sizes) {
     std::int64_t total = 0;

@@ -1,9 +1,9 @@
-#include "dist/peak_memory.h"
+#include "dist/devices/peak_memory.h"
 
 #include <gtest/gtest.h>
 
 #include "base/torch_headers.h"
-#include "dist/energy.h"
+#include "dist/devices/energy.h"
 
 namespace relmpi {
 namespace {

@@ -8,7 +8,7 @@
 #include <map>
 #include <set>
 
-#include "dist/placement.h"
+#include "dist/placement/placement.h"
 #include "model/llm/memory_need.h"
 #include "model/llm/modules.h"
 

@@ -1,4 +1,4 @@
-#include "dist/placement.h"
+#include "dist/placement/placement.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "dist/placement_options.h"
+#include "dist/placement/placement_options.h"
 #include "model/llm/memory_need.h"
 #include "model/llm/modules.h"
 

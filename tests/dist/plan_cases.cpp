@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "dist/placement_options.h"
+#include "dist/placement/placement_options.h"
 #include "model/llm/modules.h"
 
 namespace {

@@ -10,8 +10,8 @@
 
 #include "base/random.h"
 #include "base/torch_headers.h"
-#include "dist/communicator.h"
-#include "dist/gradient_reducer.h"
+#include "dist/ranks/communicator.h"
+#include "dist/ranks/gradient_reducer.h"
 #include "tests/dist/leaves.h"
 
 namespace relmpi {

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "dist/device.h"
+#include "dist/devices/gpus.h"
 
 namespace relmpi {
 namespace {

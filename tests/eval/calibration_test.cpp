@@ -1,4 +1,4 @@
-#include "eval/calibration.h"
+#include "eval/decisions/calibration.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "eval/statistics.h"
+#include "eval/decisions/statistics.h"
 #include "tests/eval/golden.h"
 
 namespace relmpi {

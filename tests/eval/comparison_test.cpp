@@ -1,4 +1,4 @@
-#include "eval/comparison.h"
+#include "eval/decisions/comparison.h"
 
 #include <gtest/gtest.h>
 

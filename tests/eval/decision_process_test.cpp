@@ -1,4 +1,4 @@
-#include "eval/decision_process.h"
+#include "eval/decisions/decision_process.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "eval/policy_evaluation.h"
+#include "eval/decisions/policy_evaluation.h"
 
 namespace relmpi {
 namespace {

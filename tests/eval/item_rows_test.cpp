@@ -1,10 +1,9 @@
-#include "eval/item_rows.h"
-
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "eval/decisions/episode_rows.h"
 
 namespace relmpi {
 namespace {

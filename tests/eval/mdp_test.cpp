@@ -1,4 +1,4 @@
-#include "eval/mdp.h"
+#include "eval/decisions/mdp.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,3 @@
-#include "eval/score.h"
-
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -9,6 +7,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/random.h"
+#include "eval/csc/metrics.h"
 
 namespace relmpi {
 namespace {

@@ -1,4 +1,4 @@
-#include "eval/statistics.h"
+#include "eval/decisions/statistics.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
-// state.json of a checkpoint, and the same bytes as its COMPLETE mark: train/checkpoint_state.h.
+// state.json of a checkpoint, and the same bytes as its COMPLETE mark: train/checkpoint/checkpoint_state.h.
 
-#include "train/checkpoint_state.h"
+#include "train/checkpoint/checkpoint_state.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,6 +1,6 @@
-// config.json of a model: model/config.h.
+// config.json of a model: model/dgca/config.h.
 
-#include "model/config.h"
+#include "model/dgca/config.h"
 
 #include <nlohmann/json.hpp>
 

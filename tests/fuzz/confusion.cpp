@@ -1,7 +1,7 @@
 // A confusion set in our own format, the same bytes as the lists of another program, and as a list of
-// characters: data/confusion.h.
+// characters: data/spelling/confusion.h.
 
-#include "data/confusion.h"
+#include "data/spelling/confusion.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

@@ -1,6 +1,6 @@
-// A device map by hand: dist/placement_options.h.
+// A device map by hand: dist/placement/placement_options.h.
 
-#include "dist/placement_options.h"
+#include "dist/placement/placement_options.h"
 #include "model/llm/modules.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,6 +1,6 @@
-// manifest.json: data/manifest.h.
+// manifest.json: data/shards/manifest.h.
 
-#include "data/manifest.h"
+#include "data/shards/manifest.h"
 
 #include <tuple>
 

@@ -1,12 +1,12 @@
-// A file of sentence pairs: data/pairs.h.
+// A file of sentence pairs: data/shards/pairs.h.
 
-#include "data/pairs.h"
+#include "data/shards/pairs.h"
 
 #include <algorithm>
 
 #include "base/hash.h"
 #include "base/utf8.h"
-#include "data/characters.h"
+#include "data/text/characters.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace relmpi {

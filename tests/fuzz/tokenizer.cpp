@@ -1,9 +1,9 @@
-// tokenizer.json: data/tokenizer_json.h, and texts through the tokenizer that it describes:
-// data/bpe_tokenizer.h.
+// tokenizer.json: data/tokenizers/tokenizer_json.h, and texts through the tokenizer that it describes:
+// data/tokenizers/bpe_tokenizer.h.
 
 #include "base/utf8.h"
-#include "data/bpe_tokenizer.h"
-#include "data/streaming_decoder.h"
+#include "data/tokenizers/bpe_tokenizer.h"
+#include "data/tokenizers/streaming_decoder.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace relmpi {

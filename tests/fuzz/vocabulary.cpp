@@ -1,6 +1,6 @@
-// A vocabulary: data/vocabulary.h.
+// A vocabulary: data/text/vocabulary.h.
 
-#include "data/vocabulary.h"
+#include "data/text/vocabulary.h"
 
 #include "base/hash.h"
 #include "base/utf8.h"

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/torch_headers.h"
-#include "model/llm/generation.h"
+#include "model/decoding/generation.h"
 #include "tests/model/tiny_llm.h"
 
 namespace relmpi {

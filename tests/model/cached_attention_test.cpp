@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/torch_headers.h"
-#include "model/llm/row_operations.h"
+#include "model/kernels/row_operations.h"
 
 namespace relmpi {
 namespace {

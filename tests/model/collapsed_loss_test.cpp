@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "base/torch_headers.h"
-#include "model/candidate_scores.h"
-#include "model/vocabulary_head.h"
+#include "model/dgca/candidate_scores.h"
+#include "model/dgca/vocabulary_head.h"
 
 namespace relmpi {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "base/files.h"
 #include "base/torch_headers.h"
-#include "model/llm/few_rows.h"
+#include "model/kernels/few_rows_linear.h"
 #include "tests/model/tiny_llm.h"
 
 namespace relmpi {

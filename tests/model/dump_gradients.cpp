@@ -6,7 +6,7 @@
 
 #include "base/files.h"
 #include "base/tool.h"
-#include "model/forward.h"
+#include "model/dgca/predictor.h"
 #include "model/safetensors.h"
 
 namespace relmpi {

@@ -1,9 +1,8 @@
-#include "model/llm/few_rows.h"
-
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include "base/torch_headers.h"
+#include "model/kernels/few_rows_linear.h"
 
 namespace relmpi {
 namespace {

@@ -1,4 +1,4 @@
-#include "model/flops.h"
+#include "model/dgca/flops.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "model/dgca.h"
-#include "model/losses.h"
+#include "model/dgca/heads.h"
+#include "model/dgca/losses.h"
 
 namespace relmpi {
 

@@ -1,11 +1,11 @@
-#include "model/llm/generation.h"
+#include "model/decoding/generation.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "base/torch_headers.h"
-#include "model/llm/scoring.h"
+#include "model/decoding/scoring.h"
 #include "tests/model/tiny_llm.h"
 
 namespace relmpi {

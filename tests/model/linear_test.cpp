@@ -1,4 +1,4 @@
-#include "model/linear.h"
+#include "model/kernels/linear.h"
 
 #include <gtest/gtest.h>
 

@@ -11,7 +11,7 @@
 #include "base/allocator.h"
 #include "base/tool.h"
 #include "base/torch_headers.h"
-#include "model/llm/generation.h"
+#include "model/decoding/generation.h"
 
 namespace relmpi {
 namespace {

@@ -2,9 +2,9 @@
 // distributions: BERT-base's sizes, 16 rows padded to 128 slots, fp32. For scripts/bench.
 
 #include "base/torch_headers.h"
-#include "dist/peak_memory.h"
+#include "dist/devices/peak_memory.h"
 #include "full_distribution.h"
-#include "model/initialise.h"
+#include "model/dgca/initialise.h"
 
 namespace relmpi {
 namespace {

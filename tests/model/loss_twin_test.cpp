@@ -7,8 +7,8 @@
 #include "base/random.h"
 #include "base/torch_headers.h"
 #include "full_distribution.h"
-#include "model/initialise.h"
-#include "model/parameters.h"
+#include "model/dgca/initialise.h"
+#include "model/dgca/parameters.h"
 
 namespace relmpi {
 namespace {

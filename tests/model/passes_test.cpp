@@ -5,7 +5,7 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include "base/torch_headers.h"
-#include "model/forward.h"
+#include "model/dgca/predictor.h"
 #include "tests/model/tiny_model.h"
 
 namespace relmpi {

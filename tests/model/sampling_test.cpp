@@ -1,4 +1,4 @@
-#include "model/llm/sampling.h"
+#include "model/decoding/sampling.h"
 
 #include <gtest/gtest.h>
 

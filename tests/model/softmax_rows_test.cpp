@@ -1,4 +1,4 @@
-#include "model/softmax_rows.h"
+#include "model/kernels/softmax_rows.h"
 
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "model/initialise.h"
+#include "model/dgca/initialise.h"
 
 namespace relmpi {
 

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "data/loader.h"
-#include "model/model_folder.h"
+#include "data/loader/loader.h"
+#include "model/dgca/model_folder.h"
 
 namespace relmpi {
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes tests/eval/statistics_golden.json: cases of eval/statistics.h and eval/calibration.h by definition, in exact
+"""Writes tests/eval/statistics_golden.json: cases of eval/decisions/statistics.h and eval/decisions/calibration.h by definition, in exact
 fractions and without any of the shortcuts of the C++: McNemar by summing binomial terms, AUROC over all pairs, isotonic
 regression by its max-min formula, the bootstrap on a re-implementation of base/random.h.
 

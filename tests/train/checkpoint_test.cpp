@@ -1,4 +1,4 @@
-#include "train/checkpoint.h"
+#include "train/checkpoint/checkpoint.h"
 
 #include <gtest/gtest.h>
 #include <spdlog/sinks/ostream_sink.h>
@@ -8,7 +8,7 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "base/torch_headers.h"
-#include "model/initialise.h"
+#include "model/dgca/initialise.h"
 #include "tests/flip_bit.h"
 
 namespace relmpi {

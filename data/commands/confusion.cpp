@@ -1,0 +1,223 @@
+#include "data/commands/confusion.h"
+
+#include <chrono>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "data/spelling/confusion.h"
+#include "data/spelling/unihan.h"
+#include "data/text/characters.h"
+#include "data/text/sentence_files.h"
+
+namespace relmpi {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Path = std::filesystem::path;
+
+constexpr std::array kListKinds = {ErrorKind::kSameSound, ErrorKind::kSimilarSound, ErrorKind::kSimilarShape};
+
+struct ConfusionCommand {
+  Path unihan;
+  std::vector<Path> text;
+  std::array<Path, kErrorKinds> imports;  // by kind
+  Path out;
+  std::array<std::int64_t, kErrorKinds> limits = {12, 8, 8, 500};
+  std::int64_t characters = 0;  // 0: all
+  bool strict = false;
+  bool json = false;
+
+  bool imports_any() const {
+    return std::ranges::any_of(imports, [](const Path& path) { return !path.empty(); });
+  }
+
+  void validate() const {
+    if (unihan.empty() && !imports_any()) {
+      throw InputError(
+          "give --unihan DIR with --text FILE, or lists to import (--import-same FILE, ...), or both");
+    }
+    if (!unihan.empty() && text.empty()) {
+      throw InputError(
+          "--unihan needs --text: the set holds the characters of the text, ordered by their counts");
+    }
+    for (std::size_t k = 0; k < limits.size(); ++k) {
+      if (limits[k] < 0)
+        throw InputError("a limit of {} for {}: 0 (no limit) or more is needed", limits[k],
+                         kErrorKindNames[k]);
+    }
+    if (characters < 0) throw InputError("--characters {}: 0 (all) or more is needed", characters);
+  }
+};
+
+// The Chinese characters of the text, most frequent first.
+struct Universe {
+  std::u32string characters;
+  std::int64_t counted = 0;  // Chinese characters in the text
+  std::int64_t covered = 0;  // of them, such as are in `characters`
+};
+
+Universe universe_of(const CharacterCounts& counts, std::int64_t most) {
+  Universe universe{by_falling_count(counts, is_han)};
+  for (char32_t c : universe.characters) universe.counted += counts[c];
+  if (most > 0 && universe.characters.size() > static_cast<std::size_t>(most)) {
+    universe.characters.resize(static_cast<std::size_t>(most));
+  }
+  for (char32_t c : universe.characters) universe.covered += counts[c];
+  return universe;
+}
+
+ConfusionSet import_all(const ConfusionCommand& command, Json& imported) {
+  ConfusionSet set;
+  for (std::size_t k = 0; k < command.imports.size(); ++k) {
+    const auto& path = command.imports[k];
+    if (path.empty()) continue;
+    ImportReport report;
+    const auto kind = static_cast<ErrorKind>(k);
+    if (kind == ErrorKind::kFrequent) {
+      set.frequent = import_characters(path, report);
+    } else {
+      set.lists(kind) = import_lists(path, report);
+    }
+    imported[kErrorKindNames[k]] = {{"file", path.string()},
+                                    {"dropped_duplicates", report.duplicates},
+                                    {"dropped_self", report.self},
+                                    {"dropped_not_one_character", report.not_one}};
+    if (report.duplicates + report.self + report.not_one > 0) {
+      spdlog::warn("{}: dropped {} duplicates, {} entries in their own list, {} that are not one character",
+                   path.string(), report.duplicates, report.self, report.not_one);
+    }
+  }
+  return set;
+}
+
+double ratio(std::int64_t part, std::int64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+// {"same_sound":{"characters":n,"candidates":n,"mean":x[,"share":x]},..}; `universe` > 0: what the share
+// refers to.
+Json summary_json(const ConfusionSet& set, std::int64_t universe) {
+  Json out;
+  for (auto kind : kListKinds) {
+    const auto summary = summarise(set.lists(kind));
+    auto& part = out[kErrorKindNames[static_cast<std::size_t>(kind)]];
+    part = {{"characters", summary.characters},
+            {"candidates", summary.candidates},
+            {"mean", ratio(summary.candidates, universe > 0 ? universe : summary.characters)}};
+    if (universe > 0) part["share"] = ratio(summary.characters, universe);
+  }
+  out["frequent"] = {{"characters", set.frequent.size()}};
+  return out;
+}
+
+Json recovery_json(const ConfusionSet& wanted, const ConfusionSet& found, const std::u32string& universe) {
+  Json out;
+  for (auto kind : kListKinds) {
+    const auto recovery = recovered(wanted, found, kind, universe);
+    out[kErrorKindNames[static_cast<std::size_t>(kind)]] = {
+        {"pairs", recovery.pairs},
+        {"by_kind", ratio(recovery.by_kind, recovery.pairs)},
+        {"by_any", ratio(recovery.by_any, recovery.pairs)}};
+  }
+  return out;
+}
+
+void print_summary(const Json& document) {
+  fmt::print("{}:\n", document["out"].get<std::string>());
+  for (const auto& [kind, part] : document["set"].items()) {
+    fmt::print("  {:<14} {:>6} characters", kind, part["characters"].get<std::int64_t>());
+    if (part.contains("mean")) fmt::print(", {:.1f} candidates each", part["mean"].get<double>());
+    fmt::print("\n");
+  }
+}
+
+// Makes the set from Unihan and reports what it holds before and after the limits.
+ConfusionSet open_set(const ConfusionCommand& command, const CharacterCounts& counts,
+                      const ConfusionSet& imported, Json& document) {
+  const auto universe = universe_of(counts, command.characters);
+  if (universe.characters.empty()) throw InputError("--text: there is no Chinese character in it");
+  const auto start = std::chrono::steady_clock::now();
+  auto set = confusion_from_unihan(load_unihan(command.unihan), universe.characters);
+  set.frequent.assign(universe.characters.begin(), universe.characters.end());
+  const auto size = static_cast<std::int64_t>(universe.characters.size());
+  document["universe"] = {{"characters", size}, {"coverage", ratio(universe.covered, universe.counted)}};
+  document["unihan"] = summary_json(set, size);
+  if (command.imports_any()) document["recovered"] = recovery_json(imported, set, universe.characters);
+  set.limit(command.limits);
+  document["unihan_limited"] = summary_json(set, size);
+  if (command.imports_any())
+    document["recovered_limited"] = recovery_json(imported, set, universe.characters);
+  document["unihan_seconds"] =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return set;
+}
+
+int run_confusion(const ConfusionCommand& command) {
+  command.validate();
+  Json document = {{"out", command.out.string()}};
+  Json imports = Json::object();
+  ConfusionSet set = import_all(command, imports);
+  if (!imports.empty()) document["imported"] = imports;
+  if (!command.text.empty()) {
+    TextReport report;
+    const auto counts = count_characters(command.text, command.strict, report);
+    report.log();
+    document["text"] = Json(report.json());
+    if (!command.unihan.empty()) set.unite(open_set(command, counts, set, document));
+    for (char32_t c : by_falling_count(counts, is_han)) set.counts.emplace(c, counts[c]);
+    set.sort_by_count();
+  }
+  set.save(command.out);
+  document["set"] = summary_json(set, 0);
+  if (command.json) {
+    fmt::print("{}\n", document.dump(2));
+  } else {
+    print_summary(document);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_confusion_command(CLI::App& app, std::function<int()>& body) {
+  auto* sub =
+      app.add_subcommand("confusion", "Which characters writers confuse: same sound, similar sound, shape");
+  sub->footer(
+      "From open data: Unicode's Unihan database, as Debian's package unicode-data has it (no root needed):\n"
+      "  apt-get download unicode-data && dpkg -x unicode-data_*.deb unicode\n"
+      "  relmpi-data confusion --unihan unicode --text train.txt --out confusion.json\n"
+      "The limits hold for this set alone; lists are ordered by count in the text.\n"
+      "From lists of other programs, {\"字\":[\"自\",...]} each, frequent characters one a line:\n"
+      "  relmpi-data confusion --import-same same.json --import-shape shape.json --out confusion.json\n"
+      "With both, the two are united, and --json says how much of the imported lists the open set recovers.");
+  auto command = std::make_shared<ConfusionCommand>();
+  sub->add_option("--unihan", command->unihan,
+                  "Folder with the Unihan files, or where unicode-data was unpacked to");
+  sub->add_option("--text", command->text,
+                  "Text files, one sentence a line: which characters occur, and how often");
+  sub->add_option("--import-same", command->imports[0], "JSON lists of characters of the same sound");
+  sub->add_option("--import-similar", command->imports[1], "JSON lists of similar sound");
+  sub->add_option("--import-shape", command->imports[2], "JSON lists of similar shape");
+  sub->add_option("--import-frequent", command->imports[3], "Frequent characters, one a line");
+  sub->add_option("--out", command->out, "The confusion set to write (JSON)")->required();
+  sub->add_option("--limit-same", command->limits[0], "Most candidates of the same sound, 0 = all")
+      ->capture_default_str();
+  sub->add_option("--limit-similar", command->limits[1], "Most candidates of similar sound, 0 = all")
+      ->capture_default_str();
+  sub->add_option("--limit-shape", command->limits[2], "Most candidates of similar shape, 0 = all")
+      ->capture_default_str();
+  sub->add_option("--limit-frequent", command->limits[3], "Most frequent characters, 0 = all")
+      ->capture_default_str();
+  sub->add_option("--characters", command->characters,
+                  "Take only the most frequent characters of the text, 0 = all")
+      ->capture_default_str();
+  sub->add_flag("--strict", command->strict,
+                "Stop at the first line that is no sentence (default: skip and count)");
+  sub->add_flag("--json", command->json, "Print one JSON document on stdout");
+  sub->callback([command, &body] { body = [command] { return run_confusion(*command); }; });
+}
+
+}  // namespace relmpi

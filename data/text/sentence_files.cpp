@@ -1,0 +1,116 @@
+#include "data/text/sentence_files.h"
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "base/utf8.h"
+#include "data/text/characters.h"
+
+namespace relmpi {
+namespace {
+
+constexpr std::size_t kCodePoints = 0x110000;
+
+// What the progress bar counts to; a pipe has no size.
+std::int64_t bytes_of(const std::vector<std::filesystem::path>& files) {
+  std::int64_t bytes = 0;
+  for (const auto& file : files) {
+    if (!std::filesystem::exists(file)) throw InputError("the text file {} does not exist", file.string());
+    if (std::filesystem::is_directory(file)) {
+      throw InputError("{} is a folder; give text files, one sentence a line", file.string());
+    }
+    if (std::filesystem::is_regular_file(file))
+      bytes += static_cast<std::int64_t>(std::filesystem::file_size(file));
+  }
+  return bytes;
+}
+
+// Counts a line that is no sentence.
+void skip(TextReport& report, const std::filesystem::path& file, std::int64_t line, const char* kind,
+          std::int64_t& count, bool strict) {
+  if (strict)
+    throw InputError("{}:{}: {} (--strict); mend the line or leave --strict out", file.string(), line, kind);
+  ++count;
+  if (report.examples.size() < TextReport::kMostExamples)
+    report.examples.push_back({file.string(), line, kind});
+}
+
+}  // namespace
+
+CharacterCounts no_counts() { return CharacterCounts(kCodePoints, 0); }
+
+nlohmann::json TextReport::json() const {
+  auto list = nlohmann::json::array();
+  for (const auto& example : examples) {
+    list.push_back({{"file", example.file}, {"line", example.line}, {"kind", example.kind}});
+  }
+  return {{"lines", lines},
+          {"sentences", sentences},
+          {"skipped", {{"invalid_utf8", invalid_utf8}, {"empty", empty}}},
+          {"examples", list}};
+}
+
+void TextReport::log() const {
+  for (const auto& example : examples)
+    spdlog::warn("{}:{}: skipped: {}", example.file, example.line, example.kind);
+  if (invalid_utf8 + empty > 0) {
+    spdlog::warn("{} of {} lines skipped: {} with invalid UTF-8, {} empty", invalid_utf8 + empty, lines,
+                 invalid_utf8, empty);
+  }
+}
+
+TextReport read_sentences(const std::vector<std::filesystem::path>& files, const std::string& title,
+                          bool strict, const std::function<void(const std::u32string&)>& sentence) {
+  TextReport report;
+  Progress progress(title, bytes_of(files));
+  std::int64_t bytes = 0;
+  for (const auto& file : files) {
+    std::ifstream stream(file, std::ios::binary);
+    if (!stream) throw InputError("cannot open the text file {}", file.string());
+    std::string line;
+    for (std::int64_t number = 1; std::getline(stream, line); ++number) {
+      ++report.lines;
+      bytes += static_cast<std::int64_t>(line.size()) + 1;
+      progress.update(bytes);
+      auto text = decode_utf8(line);
+      if (!text) {
+        skip(report, file, number, "invalid_utf8", report.invalid_utf8, strict);
+        continue;
+      }
+      std::erase_if(*text, is_space);
+      if (text->empty()) {
+        skip(report, file, number, "empty", report.empty, strict);
+        continue;
+      }
+      ++report.sentences;
+      sentence(*text);
+    }
+    if (stream.bad()) throw RuntimeError("reading {} failed", file.string());
+  }
+  return report;
+}
+
+CharacterCounts count_characters(const std::vector<std::filesystem::path>& files, bool strict,
+                                 TextReport& report) {
+  auto counts = no_counts();
+  report = read_sentences(files, "counting characters", strict, [&](const std::u32string& text) {
+    for (char32_t character : text) ++counts[to_lower(character)];
+  });
+  return counts;
+}
+
+std::u32string by_falling_count(const CharacterCounts& counts, const std::function<bool(char32_t)>& keep) {
+  std::u32string characters;
+  for (char32_t c = 0; c < counts.size(); ++c) {
+    if (counts[c] > 0 && keep(c)) characters.push_back(c);
+  }
+  std::stable_sort(characters.begin(), characters.end(),
+                   [&](char32_t a, char32_t b) { return counts[a] > counts[b]; });
+  return characters;
+}
+
+}  // namespace relmpi

@@ -1,0 +1,133 @@
+#include "data/tokenizers/pre_tokenizer_json.h"
+
+#include <array>
+#include <utility>
+
+#include "data/tokenizers/tokenizer_fields.h"
+
+namespace relmpi {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::array<std::pair<const char*, SplitBehavior>, 5> kBehaviors{
+    {{"Isolated", SplitBehavior::kIsolated},
+     {"Removed", SplitBehavior::kRemoved},
+     {"MergedWithPrevious", SplitBehavior::kMergedWithPrevious},
+     {"MergedWithNext", SplitBehavior::kMergedWithNext},
+     {"Contiguous", SplitBehavior::kContiguous}}};
+
+SplitBehavior read_behavior(const JsonFields& fields) {
+  const std::string name = fields.text("behavior");
+  for (const auto& [known, behavior] : kBehaviors)
+    if (name == known) return behavior;
+  fields.wrong("behavior", name, "Isolated, Removed, MergedWithPrevious, MergedWithNext or Contiguous");
+}
+
+// {"Regex": "..."} or {"String": "..."}.
+std::shared_ptr<const SplitPattern> read_pattern(const JsonFields& split) {
+  const JsonFields fields(split.at("pattern"), split.place() + ".pattern");
+  try {
+    if (fields.find("Regex") != nullptr) return regex_pattern(fields.text("Regex"));
+    if (fields.find("String") != nullptr) return literal_pattern(fields.text("String"));
+  } catch (const InputError& error) {
+    throw InputError("{}: {}", fields.place(), error.what());
+  }
+  throw InputError("{}: neither \"Regex\" nor \"String\"", fields.place());
+}
+
+SplitStep read_split(const JsonFields& fields) {
+  return {read_pattern(fields), read_behavior(fields), fields.flag("invert", false)};
+}
+
+SplitStep read_digits(const JsonFields& fields) {
+  const bool individual = fields.flag("individual_digits", false);
+  return {digit_pattern(), individual ? SplitBehavior::kIsolated : SplitBehavior::kContiguous, false};
+}
+
+// Goes through the tree; whether ByteLevel has come.
+bool add_steps(const Json& value, const std::string& place, PreTokenizer& out, bool byte_level) {
+  const JsonFields fields(value, place);
+  const std::string type = fields.text("type");
+  if (type == "Sequence") {
+    const Json& parts = fields.array("pretokenizers");
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      byte_level = add_steps(parts[i], fmt::format("{}.pretokenizers[{}]", place, i), out, byte_level);
+    return byte_level;
+  }
+  if (byte_level)
+    throw InputError("{}: {} comes behind ByteLevel, which must be the last step", place, Json(type).dump());
+  if (type == "Split") {
+    out.before.push_back(read_split(fields));
+  } else if (type == "Digits") {
+    out.before.push_back(read_digits(fields));
+  } else if (type == "ByteLevel") {
+    out.add_prefix_space = fields.flag("add_prefix_space", true);
+    if (fields.flag("use_regex", true)) out.after.push_back({regex_pattern(kGpt2Regex), {}, false});
+    return true;
+  } else {
+    fields.unsupported("type", type, "Split, Digits, ByteLevel or a Sequence of them");
+  }
+  return false;
+}
+
+// One template piece: {"SpecialToken": {"id": "<s>"}} or {"Sequence": {"id": "A"}}.
+void read_template(const JsonFields& fields, std::vector<std::int32_t>& first,
+                   std::vector<std::int32_t>& last) {
+  const Json& pieces = fields.array("single");
+  const JsonFields tokens(fields.at("special_tokens"), fields.place() + ".special_tokens");
+  std::vector<std::int32_t> before, behind;
+  int texts = 0;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const JsonFields piece(pieces[i], fmt::format("{}.single[{}]", fields.place(), i));
+    if (piece.find("Sequence") != nullptr) {
+      ++texts;
+      continue;
+    }
+    const std::string token = JsonFields(piece.at("SpecialToken"), piece.place()).text("id");
+    const JsonFields entry(tokens.at(token.c_str()), tokens.place() + "." + token);
+    for (const Json& id : entry.array("ids")) {
+      if (!is_whole_number(id) || id < 0 || id > 1000000000) entry.wrong("ids", id, "token ids");
+      (texts == 0 ? before : behind).push_back(id.get<std::int32_t>());
+    }
+  }
+  if (texts != 1)
+    throw InputError("{}: the template \"single\" has the text {} times, not once", fields.place(), texts);
+  first.insert(first.begin(), before.begin(), before.end());
+  last.insert(last.end(), behind.begin(), behind.end());
+}
+
+}  // namespace
+
+PreTokenizer read_pre_tokenizer(const Json& value, const std::string& place) {
+  PreTokenizer out;
+  if (!add_steps(value, place, out, false))
+    throw InputError("{}: there is no ByteLevel step; relmpi reads byte-level BPE tokenizers only", place);
+  return out;
+}
+
+void check_decoder(const Json& value, const std::string& place) {
+  const JsonFields fields(value, place);
+  const std::string type = fields.text("type");
+  if (type == "ByteLevel") return;
+  const bool sequence = type == "Sequence" && fields.array("decoders").size() == 1;
+  if (!sequence) fields.unsupported("type", type, "the decoder must be ByteLevel");
+  check_decoder(fields.array("decoders")[0], place + ".decoders[0]");
+}
+
+void read_post_processor(const Json& value, const std::string& place, std::vector<std::int32_t>& first,
+                         std::vector<std::int32_t>& last) {
+  const JsonFields fields(value, place);
+  const std::string type = fields.text("type");
+  if (type == "TemplateProcessing") {
+    read_template(fields, first, last);
+  } else if (type == "Sequence") {
+    const Json& parts = fields.array("processors");
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      read_post_processor(parts[i], fmt::format("{}.processors[{}]", place, i), first, last);
+  } else if (type != "ByteLevel") {
+    fields.unsupported("type", type, "ByteLevel, TemplateProcessing or a Sequence of them");
+  }
+}
+
+}  // namespace relmpi

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "data/tokenizers/pre_tokenizer.h"
+
+namespace relmpi {
+
+// The parts of a tokenizer.json that are trees of steps. `place` names them in errors. All throw InputError
+// for what is not built.
+
+// Sequence, Split, Digits and ByteLevel, which must come last: bytes are the tokens' alphabet.
+PreTokenizer read_pre_tokenizer(const nlohmann::json& value, const std::string& place);
+
+// ByteLevel, or a Sequence of it.
+void check_decoder(const nlohmann::json& value, const std::string& place);
+
+// ByteLevel (which changes no ids), TemplateProcessing, or a Sequence of them; appends the ids that the
+// template puts before and behind a single text.
+void read_post_processor(const nlohmann::json& value, const std::string& place,
+                         std::vector<std::int32_t>& first, std::vector<std::int32_t>& last);
+
+}  // namespace relmpi

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <string>
+#include <vector>
+
+#include "dist/ranks/communicator.h"
+
+namespace relmpi {
+
+// What this process can see of its host.
+struct HostFacts {
+  int online_cores = 1;
+  int allowed_cores = 1;  // by the affinity mask
+  int threads = 1;        // that this rank computes with
+  int ranks = 1;          // of the job
+  int node_ranks = 1;     // on this host
+  bool on_gpu = false;
+  int visible_gpus = 0;
+  bool gpu_device_files = false;  // /dev/nvidia0
+  double shm_bytes = 0;           // size of /dev/shm; 0 where there is none
+  int ipv4_interfaces = 0;        // up, without loopback
+  int ipv6_interfaces = 0;        // up, without loopback and link-local addresses
+  bool free_port = true;          // a TCP port can be bound
+};
+
+// Cores that this process may use, by its affinity mask.
+int allowed_cores();
+
+HostFacts host_facts(const Communicator& communicator, at::Device device, int threads);
+
+// What will hurt, each with its remedy; empty where all is well.
+std::vector<std::string> findings(const HostFacts& facts);
+
+// Why mpirun would not start; "" where it would. Matters before a launch.
+std::string launch_finding();
+
+// findings() of all ranks on rank 0, each with the ranks and hosts that have it; empty elsewhere. Every rank
+// must call it.
+std::vector<std::string> gather_findings(Communicator& communicator, at::Device device, int threads);
+
+}  // namespace relmpi

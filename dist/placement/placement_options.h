@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "dist/placement/placement.h"
+
+namespace relmpi {
+
+// What a user says about placement, and how it becomes a device map.
+
+// Bytes of "24GiB", "1.5GB", "512MiB" or "4096", read as Accelerate does: GB is 10^9 bytes, GiB 2^30,
+// capitals do not matter, but for a last small b of "Gb", which are bits; fractions of a byte are dropped. 0
+// is a size. Throws InputError.
+std::int64_t parse_memory(std::string_view text);
+
+// "0=24GiB,1=24GiB,cpu=64GiB,disk=1TB"; a GPU may be written cuda:0 too. Throws InputError naming the part.
+MemoryLimits parse_memory_limits(std::string_view text);
+
+// Bytes of memory that the host can give without swapping (MemAvailable); 0 where the system does not say.
+std::int64_t available_host_memory();
+
+// What is free on these devices (an array as describe_devices() in dist/devices/gpus.h makes it) and on the
+// host; without the host where a GPU shares its memory.
+MemoryLimits limits_at_hand(const nlohmann::json& devices);
+
+// The options that say where a model goes. Precedence: device_map, then device_id, then device, then "auto".
+struct PlacementOptions {
+  std::string device_map;  // auto, balanced, balanced_low_0, sequential, cuda[:N], cpu, 0,1, or FILE.json; ""
+  std::optional<int> device_id;  // a GPU
+  std::string device;            // auto, cuda[:N], cpu; ""
+};
+
+// What they come to: a strategy over all GPUs; the whole model in one place; an even share on each of these
+// GPUs (two or more); or a file that names a place for each prefix.
+struct PlacementChoice {
+  std::variant<Strategy, Place, std::vector<int>, std::filesystem::path> what = Strategy::kBalanced;
+  std::string option;  // that said so, for errors: "--device-map cuda:3"
+};
+
+// "cuda" is GPU 0, and so is the device map "0". Throws InputError naming the option for what is none of
+// these.
+PlacementChoice choose_placement(const PlacementOptions& options);
+
+// Where limits are what is free, and the only GPU is to be planned by a balanced strategy: 90 % of that GPU,
+// as Accelerate does; else the limits as they are.
+MemoryLimits with_slack(const MemoryLimits& limits, const PlacementChoice& choice);
+
+// The file's map: one object, prefix -> GPU number, "cuda:N", "cpu" or "disk"; a prefix inside another's
+// wins. Throws InputError for what is no such map.
+DeviceMap read_device_map(const std::filesystem::path& file);
+
+struct Plan {
+  DeviceMap map;
+  MemoryLimits limits;  // as the strategy left them
+};
+
+// The map for the choice. `limits` are the devices at hand: GPUs that are not in it cannot be used, and cpu
+// and disk only by a strategy if they are in it (the disk always). Throws InputError for a GPU that is not
+// there, naming those that are, and for a map that check_device_map refuses.
+Plan make_plan(const ModelTree& tree, const MemoryLimits& limits, const PlacementChoice& choice);
+
+}  // namespace relmpi

@@ -1,0 +1,78 @@
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "base/torch_headers.h"
+#include "dist/devices/gpus.h"
+#include "dist/placement/placement_options.h"
+#include "dist/ranks/doctor.h"
+#if RELMPI_CUDA
+#include <c10/cuda/CUDAStream.h>
+#endif
+
+namespace relmpi {
+namespace {
+
+constexpr int kRepeats = 7;
+
+void synchronise(at::Device device) {
+#if RELMPI_CUDA
+  if (device.is_cuda()) c10::cuda::getCurrentCUDAStream(device.index()).synchronize();
+#endif
+  (void)device;
+}
+
+}  // namespace
+
+double time_all_reduce(Communicator& communicator, at::Device device, std::int64_t bytes) {
+  const std::int64_t elements = std::max<std::int64_t>(1, bytes / 4);
+  const double expected = communicator.size() * (communicator.size() + 1) / 2.0;
+  std::vector<double> seconds;
+  for (int i = 0; i < kRepeats; ++i) {
+    at::Tensor data =
+        at::full({elements}, communicator.rank() + 1.0, at::TensorOptions(at::kFloat).device(device));
+    synchronise(device);
+    communicator.barrier();
+    const auto begin = std::chrono::steady_clock::now();
+    communicator.all_reduce(data.data_ptr(), elements, ReduceType::kFloat32, current_stream(device));
+    synchronise(device);
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    if (!data.eq(expected).all().item<bool>())
+      throw RuntimeError(
+          "rank {}: the all-reduce of {} elements gave a wrong sum (expected {} everywhere): check the "
+          "interconnect, NCCL_DEBUG=INFO or the MPI transport",
+          communicator.rank(), elements, expected);
+  }
+  std::nth_element(seconds.begin(), seconds.begin() + kRepeats / 2, seconds.end());
+  return seconds[kRepeats / 2];
+}
+
+std::int64_t parse_bytes(const std::string& text) {
+  const std::int64_t bytes = parse_memory(text);
+  if (bytes == 0) throw InputError("'{}' is a size of no byte; give more, such as 64MiB", text);
+  return bytes;
+}
+
+nlohmann::json measure_allreduce(Communicator& communicator, at::Device device, std::int64_t bytes) {
+  nlohmann::json sizes = nlohmann::json::array();
+  const double ranks = communicator.size();
+  for (std::int64_t size = 1024;; size = std::min(size * 4, bytes)) {
+    size = std::min(size, bytes);
+    const double seconds = time_all_reduce(communicator, device, size);
+    const double bus = ranks > 1 ? 2 * (ranks - 1) / ranks * static_cast<double>(size) / seconds : 0.0;
+    sizes.push_back({{"bytes", size},
+                     {"latency_us", 1e6 * seconds},
+                     {"bus_bandwidth_gb_s", bus / 1e9},
+                     {"correct", true}});
+    if (size == bytes) break;
+  }
+  if (communicator.rank() != 0) return nullptr;
+  return {{"backend", communicator.backend()},
+          {"size", communicator.size()},
+          {"device", device.str()},
+          {"sizes", sizes}};
+}
+
+}  // namespace relmpi

@@ -1,0 +1,236 @@
+#include "eval/commands/decode.h"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "base/progress.h"
+#include "base/torch_headers.h"
+#include "eval/llm/llm_session.h"
+#include "eval/llm/prompts.h"
+#include "model/decoding/generation.h"
+
+namespace relmpi {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct DecodeOptions {
+  LlmSessionOptions session;
+  GenerationOptions generation;
+  std::vector<std::string> methods{"plain"}, texts;
+  std::string prompts, out;
+  bool chat = false, json = false;
+};
+
+std::vector<Prompt> prompts_of(const DecodeOptions& options) {
+  if (options.prompts.empty() == options.texts.empty())
+    throw InputError("give the prompts either as a file (--prompts FILE) or as texts (--prompt TEXT)");
+  if (!options.prompts.empty()) return read_prompts(options.prompts);
+  std::vector<Prompt> prompts;
+  for (const std::string& text : options.texts)
+    prompts.push_back({{{"user", text}}, false, fmt::format("--prompt {}", prompts.size() + 1)});
+  return prompts;
+}
+
+// What all ranks must have read alike.
+std::string text_of(const std::vector<Prompt>& prompts) {
+  ordered_json all = ordered_json::array();
+  for (const Prompt& prompt : prompts)
+    for (const ChatMessage& message : prompt.messages) all.push_back({message.role, message.content});
+  return all.dump();
+}
+
+// generate() of Hugging Face takes these of itself; here an answer depends on the options alone.
+void tell_suggested_sampling(const DecodeOptions& options) {
+  const auto file = std::filesystem::path(options.session.model) / "generation_config.json";
+  if (!std::filesystem::is_regular_file(file)) return;
+  const nlohmann::json document = parse_json(read_file(file), file.string());
+  std::string found;
+  for (const char* name : {"temperature", "top_k", "top_p", "min_p", "repetition_penalty"}) {
+    std::string option = fmt::format("--{}", name);
+    std::replace(option.begin(), option.end(), '_', '-');
+    if (document.contains(name) && options.session.command->count(option) == 0)
+      found += fmt::format(" {} {}", option, document.at(name).dump());
+  }
+  if (!found.empty())
+    spdlog::info("not taken from generation_config.json, give them if you want them:{}", found);
+}
+
+ordered_json row_of(const Request& request, const Answer& answer) {
+  return {{"index", request.index},
+          {"prompt_ids", request.prompt},
+          {"output_ids", answer.ids},
+          {"text", answer.text},
+          {"finish_reason", to_string(answer.finish)},
+          {"ttft", answer.ttft},
+          {"latency", answer.latency},
+          {"drafted", 0},
+          {"accepted", 0},
+          {"target_calls", answer.forward_passes}};
+}
+
+// This rank's requests: one in `size`, in batches.
+ordered_json run_requests(Llm& llm, const std::vector<Request>& requests, const DecodeOptions& options,
+                          const Communicator& communicator) {
+  std::vector<Request> mine;
+  for (std::size_t i = static_cast<std::size_t>(communicator.rank()); i < requests.size();
+       i += static_cast<std::size_t>(communicator.size()))
+    mine.push_back(requests[i]);
+  // A person who waits for one text sees it grow.
+  OnText on_text;
+  if (!options.json && requests.size() == 1 && communicator.rank() == 0)
+    on_text = [](std::size_t, const std::string& text) {
+      fmt::print("{}", text);
+      std::fflush(stdout);
+    };
+  Progress progress("decoding", static_cast<std::int64_t>(mine.size()), communicator.rank() == 0 && !on_text);
+  ordered_json rows = ordered_json::array();
+  const auto batch = static_cast<std::size_t>(options.session.llm.batch);
+  for (std::size_t first = 0; first < mine.size(); first += batch) {
+    const std::vector<Request> part(
+        mine.begin() + static_cast<std::ptrdiff_t>(first),
+        mine.begin() + static_cast<std::ptrdiff_t>(std::min(first + batch, mine.size())));
+    const auto answers = generate(llm, part, options.generation, on_text);
+    for (std::size_t i = 0; i < part.size(); ++i) rows.push_back(row_of(part[i], answers[i]));
+    progress.update(static_cast<std::int64_t>(std::min(first + batch, mine.size())));
+  }
+  return rows;
+}
+
+ordered_json method_of(const ordered_json& rows, double seconds) {
+  std::int64_t tokens = 0;
+  double ttft = 0, latency = 0;
+  for (const auto& row : rows) {
+    tokens += static_cast<std::int64_t>(row["output_ids"].size());
+    ttft += row["ttft"].get<double>();
+    latency += row["latency"].get<double>();
+  }
+  const auto count = static_cast<double>(rows.size());
+  return {{"method", "plain"},
+          {"total_requests", rows.size()},
+          {"total_duration", seconds},
+          {"total_tokens", tokens},
+          {"overall_throughput", static_cast<double>(tokens) / seconds},
+          {"avg_ttft", ttft / count},
+          {"avg_latency", latency / count},
+          {"avg_acceptance_rate", 0.0},
+          {"requests", rows}};
+}
+
+void print_texts(const ordered_json& method, bool shown_already) {
+  for (const auto& row : method["requests"]) {
+    if (shown_already)
+      fmt::print("\n");
+    else
+      fmt::print("--- {} ({})\n{}\n", row["index"].get<std::int64_t>() + 1,
+                 row["finish_reason"].get<std::string>(), row["text"].get<std::string>());
+  }
+  fmt::print(stderr, "{} request(s), {} tokens, {:.1f} tokens/s; first token after {:.3f} s on average\n",
+             method["total_requests"].get<std::int64_t>(), method["total_tokens"].get<std::int64_t>(),
+             method["overall_throughput"].get<double>(), method["avg_ttft"].get<double>());
+}
+
+int run_decode(const DecodeOptions& options, std::unique_ptr<Communicator>& communicator) {
+  for (const std::string& method : options.methods)
+    if (method != "plain") throw InputError("--methods {}: built is \"plain\", one token a pass", method);
+  options.generation.validate();
+  if (options.session.llm.batch < 1)
+    throw InputError("--batch is {}, but must be at least 1", options.session.llm.batch);
+  const auto prompts = prompts_of(options);
+  const auto file = result_file(options.out, "decode.json");
+  std::vector<Request> requests;
+  const auto encode_all = [&](const BpeTokenizer& tokenizer, const LlmConfig& config) {
+    std::optional<ChatTemplate> chat;
+    if (options.chat) chat = ChatTemplate::load(options.session.model);
+    std::int64_t longest = 0;
+    for (const Prompt& prompt : prompts) {
+      requests.push_back({encode_prompt(prompt, tokenizer, chat ? &*chat : nullptr),
+                          static_cast<std::int64_t>(requests.size())});
+      const auto length = static_cast<std::int64_t>(requests.back().prompt.size());
+      if (length >= config.max_position_embeddings)
+        throw InputError(
+            "{}: the prompt has {} tokens; the model's context is {} (max_position_embeddings), with the "
+            "answer; shorten it",
+            prompt.place, length, config.max_position_embeddings);
+      longest = std::max(longest, length);
+    }
+    return Workload{.batch = std::min(options.session.llm.batch, static_cast<std::int64_t>(requests.size())),
+                    .length = longest + options.generation.max_new_tokens};
+  };
+  LlmSession session(options.session, communicator, text_of(prompts), encode_all);
+  if (communicator->rank() == 0) tell_suggested_sampling(options);
+  communicator->barrier();
+  const auto start = std::chrono::steady_clock::now();
+  const auto rows = gather_rows(*communicator, run_requests(session.llm, requests, options, *communicator));
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (communicator->rank() != 0) return 0;
+  ordered_json header = session.header(options.session, *communicator);
+  header["options"] = nlohmann::json(options.session.command->config_to_str(true, false));
+  const ordered_json document{{"header", header},
+                              {"methods", ordered_json::array({method_of(rows, seconds)})}};
+  if (!file.empty()) write_file_atomic(file, document.dump(2) + "\n");
+  if (options.json)
+    fmt::print("{}\n", document.dump());
+  else
+    print_texts(document["methods"][0], requests.size() == 1);
+  return 0;
+}
+
+void add_generation_options(CLI::App& sub, GenerationOptions& generation) {
+  SamplingOptions& sampling = generation.sampling;
+  sub.add_option("--max-new-tokens", generation.max_new_tokens, "longest answer")->capture_default_str();
+  sub.add_option("--temperature", sampling.temperature, "0 = greedy: the most probable token")
+      ->capture_default_str();
+  sub.add_option("--top-k", sampling.top_k, "only the k most probable tokens; 0 = all")
+      ->capture_default_str();
+  sub.add_option("--top-p", sampling.top_p, "only the fewest tokens that hold this share of the probability")
+      ->capture_default_str();
+  sub.add_option("--min-p", sampling.min_p, "only tokens with this share of the greatest probability")
+      ->capture_default_str();
+  sub.add_option("--repetition-penalty", sampling.repetition_penalty,
+                 "weakens tokens that are there already; 1 = off")
+      ->capture_default_str();
+  sub.add_option("--stop", generation.stop,
+                 "an answer ends before this text, special tokens left out (may be given several times)");
+  sub.add_option("--seed", generation.seed,
+                 "of the random choices; an answer depends on it and on its number")
+      ->capture_default_str();
+  sub.add_flag("--ignore-eos", generation.ignore_end, "go on beyond end tokens, to --max-new-tokens");
+}
+
+}  // namespace
+
+void add_decode_command(CLI::App& app, std::function<int()>& body,
+                        std::unique_ptr<Communicator>& communicator) {
+  auto options = std::make_shared<DecodeOptions>();
+  CLI::App* sub = app.add_subcommand("decode", "answers prompts with a decoder LLM (also under mpirun)");
+  options->session.add_to(*sub);
+  sub->add_option("--prompts", options->prompts,
+                  "file with a prompt a line: a text, {\"prompt\": ..} or {\"messages\": [..]}");
+  sub->add_option("--prompt", options->texts, "one prompt (may be given several times)");
+  sub->add_flag("--chat", options->chat, "write prompts as the model's chat template does");
+  sub->add_option("--methods", options->methods, "plain: one token a pass")
+      ->delimiter(',')
+      ->capture_default_str();
+  add_generation_options(*sub, options->generation);
+  sub->add_option("--batch", options->session.llm.batch, "prompts that decode together on a rank")
+      ->capture_default_str();
+  sub->add_option("--out", options->out, "folder for decode.json");
+  sub->add_flag("--json", options->json, "print one JSON document");
+  sub->footer(
+      "Examples:\n"
+      "  relmpi-eval decode --model SmolLM2-135M-Instruct --chat --prompt \"What is the capital of "
+      "France?\"\n"
+      "  relmpi-eval decode --model Qwen3-8B --device-map 0,1 --batch 8 --chat --prompts questions.jsonl "
+      "--out runs/q\n"
+      "  mpirun -np 4 relmpi-eval decode --model Qwen3-0.6B --chat --prompts questions.jsonl --out runs/q\n"
+      "      Each rank holds the model on its own GPU and answers a quarter.");
+  sub->callback([options, &body, &communicator] {
+    body = [options, &communicator] { return run_decode(*options, communicator); };
+  });
+}
+
+}  // namespace relmpi

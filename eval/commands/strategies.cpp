@@ -1,0 +1,86 @@
+#include "eval/commands/strategies.h"
+
+#include "base/files.h"
+#include "base/torch_headers.h"
+#include "dist/ranks/agreement.h"
+#include "eval/csc/corrector_session.h"
+#include "eval/decisions/comparison.h"
+#include "eval/decisions/experiment.h"
+
+namespace relmpi {
+namespace {
+
+struct Options {
+  SessionOptions session;
+  StrategyOptions strategies;
+  std::string environment = "csc", data, calibration, out;
+  bool json = false;
+};
+
+int run(const Options& options, std::unique_ptr<Communicator>& communicator) {
+  if (options.environment != "csc")
+    throw InputError("--environment is {}; this build has csc (spelling correction)", options.environment);
+  options.strategies.validate();
+  const Session session(options.session, communicator);
+  if (!session.model.config.has_candidates())
+    throw InputError("{} was trained with --ablation {}: without candidates there is nothing to retrieve",
+                     options.session.model, to_string(session.model.config.ablation));
+  const Dataset calibration(options.calibration, *session.model.vocabulary);
+  const Dataset dataset(options.data, *session.model.vocabulary);
+  demand_agreement(*communicator,
+                   {{"--data", dataset.fingerprint()}, {"--calibration", calibration.fingerprint()}});
+  const Corrector corrector(*session.predictor);
+  const auto document = compare_strategies(corrector, calibration, dataset, session.model.config.thresholds,
+                                           *communicator, options.strategies);
+  if (document.is_null()) return 0;
+  if (!options.out.empty()) {
+    create_folder(options.out);
+    write_file_atomic(std::filesystem::path(options.out) / "strategies.json", document.dump() + "\n");
+  }
+  if (options.json)
+    fmt::print("{}\n", document.dump());
+  else
+    fmt::print("{}", comparison_text(document));
+  return 0;
+}
+
+}  // namespace
+
+void add_strategies_command(CLI::App& app, std::function<int()>& body,
+                            std::unique_ptr<Communicator>& communicator) {
+  auto o = std::make_shared<Options>();
+  CLI::App* sub = app.add_subcommand(
+      "strategies", "compares ways to spend passes: an MDP policy, fixed-k and others (also under mpirun)");
+  o->session.add_to(*sub);
+  StrategyOptions& s = o->strategies;
+  sub->add_option("--environment", o->environment, "csc")->capture_default_str();
+  sub->add_option("--data", o->data, "folder of shards to report on")->required();
+  sub->add_option("--calibration", o->calibration,
+                  "folder of shards to fit on; must share no sentence with --data")
+      ->required();
+  sub->add_option(
+         "--policies", s.policies,
+         "of mdp, fixed-k (all k), fixed-3, always-retrieve, always-reason, random, threshold, oracle")
+      ->delimiter(',')
+      ->capture_default_str();
+  sub->add_option("--max-k", s.max_k, "largest k; no policy runs more than max-k + 1 passes")
+      ->capture_default_str();
+  sub->add_option("--mu", s.progress.mu, "price of one pass of mean cost, in accuracy")
+      ->capture_default_str();
+  sub->add_option("--gamma", s.progress.gamma, "discount of what follows a pass")->capture_default_str();
+  sub->add_option("--grid", s.progress.grid, "grid points of U")->capture_default_str();
+  sub->add_option("--bandwidth", s.progress.bandwidth, "of the kernel regression of transitions over U")
+      ->capture_default_str();
+  sub->add_option("--calibration-depth", s.calibration_depth, "passes tried in every order on --calibration")
+      ->capture_default_str();
+  sub->add_option("--oracle-depth", s.oracle_depth, "passes the oracle may choose among")
+      ->capture_default_str();
+  sub->add_option("--batch", s.group, "sentences that run together")->capture_default_str();
+  sub->add_option("--limit", s.limit, "only the first items; 0 = all")->capture_default_str();
+  sub->add_option("--seed", s.seed, "of the random policy")->capture_default_str();
+  sub->add_option("--out", o->out, "folder for strategies.json");
+  sub->add_flag("--json", o->json, "print one JSON document");
+  sub->callback([o, &body, &communicator] { body = [o, &communicator] { return run(*o, communicator); }; });
+}
+
+}  // namespace relmpi

@@ -1,0 +1,67 @@
+#include "eval/csc/thresholds.h"
+
+#include "eval/decisions/statistics.h"
+
+namespace relmpi {
+namespace {
+
+// From never changing anything to every change.
+constexpr double kMargins[] = {1e9,  16, 12,   8,   6,    5, 4,    3.5, 3,    2.75, 2.5,
+                               2.25, 2,  1.75, 1.5, 1.25, 1, 0.75, 0.5, 0.25, 0};
+constexpr double kDetect[] = {0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.0};
+
+SentenceIds with_changes(const SentenceIds& source, const std::vector<Change>& changes,
+                         const DecisionThresholds& thresholds) {
+  SentenceIds out = source;
+  for (const Change& change : changes)
+    if (accepts(thresholds, change)) out[static_cast<std::size_t>(change.position)] = change.id;
+  return out;
+}
+
+double f1(const std::vector<SentenceIds>& source, const std::vector<SentenceIds>& target,
+          const std::vector<std::vector<Change>>& changes, const DecisionThresholds& thresholds) {
+  std::int64_t repaired = 0, changed = 0, wrong = 0;
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    const SentenceIds out = with_changes(source[i], changes[i], thresholds);
+    changed += out != source[i];
+    wrong += source[i] != target[i];
+    repaired += source[i] != target[i] && out == target[i];
+  }
+  return f_beta(repaired, changed, wrong, 1.0);
+}
+
+}  // namespace
+
+std::vector<DecisionThresholds> threshold_grid(const DecisionThresholds& start) {
+  std::vector<DecisionThresholds> grid;
+  for (const double margin : kMargins)
+    for (const double detect : kDetect)
+      grid.push_back({.detect = detect, .gate = start.gate, .margin = margin});
+  return grid;
+}
+
+std::int64_t count_right(const std::vector<SentenceIds>& source, const std::vector<SentenceIds>& target,
+                         const std::vector<std::vector<Change>>& changes,
+                         const DecisionThresholds& thresholds) {
+  std::int64_t right = 0;
+  for (std::size_t i = 0; i < source.size(); ++i)
+    right += with_changes(source[i], changes[i], thresholds) == target[i];
+  return right;
+}
+
+DecisionThresholds tune_thresholds(const std::vector<SentenceIds>& source,
+                                   const std::vector<SentenceIds>& target,
+                                   const std::vector<std::vector<Change>>& changes,
+                                   const DecisionThresholds& start) {
+  DecisionThresholds best = start;
+  double best_f1 = -1;
+  for (const DecisionThresholds& tried : threshold_grid(start)) {
+    const double reached = f1(source, target, changes, tried);
+    if (reached <= best_f1) continue;
+    best_f1 = reached;
+    best = tried;
+  }
+  return best;
+}
+
+}  // namespace relmpi

@@ -1,0 +1,154 @@
+#include "eval/llm/llm_session.h"
+
+#include <ATen/Parallel.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <set>
+
+#include "base/files.h"
+#include "base/hash.h"
+#include "base/torch_headers.h"
+#include "dist/devices/gpus.h"
+#include "dist/ranks/agreement.h"
+
+namespace relmpi {
+namespace {
+
+const std::set<std::string> kMayDiffer{"device", "threads", "model", "prompts", "items"};
+
+const char* name_of(at::ScalarType dtype) {
+  return dtype == at::kFloat ? "fp32" : dtype == at::kBFloat16 ? "bf16" : "fp16";
+}
+
+// Several ranks: the model is whole on each, on a device of its own.
+PlacementOptions placement_of_rank(const PlacementOptions& asked, Communicator& communicator) {
+  if (communicator.size() == 1) return asked;
+  if (!asked.device_map.empty() || asked.device_id)
+    throw InputError(
+        "--device-map and --device-id are for one process; with {} ranks each holds the whole model on a "
+        "device of its own (--device)",
+        communicator.size());
+  const at::Device device = choose_device(communicator, asked.device.empty() ? "auto" : asked.device);
+  return {.device_map = device.is_cuda() ? fmt::format("cuda:{}", static_cast<int>(device.index())) : "cpu",
+          .device_id = std::nullopt,
+          .device = ""};
+}
+
+// What this rank may take: its share of the host, and of several ranks each its own GPU: asking another one
+// would take memory of it.
+MemoryLimits memory_at_hand(const PlacementOptions& placement, const Communicator& communicator) {
+  std::optional<int> only;
+  const PlacementChoice choice = choose_placement(placement);
+  if (const auto* place = std::get_if<Place>(&choice.what); place != nullptr && communicator.size() > 1)
+    only = place->is_gpu() ? place->number : -1;
+  MemoryLimits limits = limits_at_hand(describe_devices(only));
+  if (const auto host = limits.find(Place::cpu()); host != limits.end())
+    host->second /= communicator.node_size();
+  return limits;
+}
+
+using WorkloadOf = std::function<Workload(const BpeTokenizer&, const LlmConfig&)>;
+
+Llm open(const LlmSessionOptions& options, Communicator& communicator, const WorkloadOf& workload) {
+  LlmOptions llm = options.llm;
+  llm.folder = options.model;
+  llm.placement = placement_of_rank(llm.placement, communicator);
+  llm.at_hand = memory_at_hand(llm.placement, communicator);
+  return open_llm(llm, workload);
+}
+
+// The communicator of this process, with its log and threads.
+Communicator& start(const LlmSessionOptions& options, std::unique_ptr<Communicator>& communicator,
+                    const std::string& input) {
+  if (!std::filesystem::is_directory(options.model))
+    throw InputError("--model {}: no such folder; a Hugging Face model folder was expected", options.model);
+  communicator = make_communicator({.timeout_seconds = options.timeout});
+  start_log(communicator->rank(), communicator->size());
+  nlohmann::json alike = program_facts();
+  alike.update(option_facts(options.command->config_to_str(true, false), kMayDiffer));
+  const auto config = std::filesystem::path(options.model) / "config.json";
+  alike["config.json"] = std::filesystem::is_regular_file(config) ? xxh3_128_of_file(config) : "";
+  alike["the prompts or items"] = xxh3_128(input);
+  demand_agreement(*communicator, alike);
+  set_threads(*communicator, options.threads);
+  return *communicator;
+}
+
+}  // namespace
+
+void LlmSessionOptions::add_to(CLI::App& to) {
+  command = &to;
+  to.add_option("--model", model, "Hugging Face folder of a Llama, Qwen2, Qwen2.5 or Qwen3")->required();
+  to.add_option("--dtype", llm.dtype, "fp32, bf16 or fp16; default: as the weights are stored");
+  to.add_option(
+      "--device-map", llm.placement.device_map,
+      "auto, balanced, balanced_low_0, sequential, cuda:N, cpu, GPUs such as 0,1, or FILE.json; see "
+      "relmpi-doctor plan");
+  to.add_option("--device-id", llm.placement.device_id, "one GPU; --device-map goes before");
+  to.add_option("--device", llm.placement.device, "auto, cpu, cuda or cuda:N; --device-id goes before");
+  to.add_option("--max-memory", llm.max_memory,
+                "bytes that weights and cache may take, such as 0=24GiB,cpu=64GiB; default: what is free");
+  to.add_option("--reserve", llm.reserve,
+                "memory kept free on each GPU for cache and activations: a size, or auto (estimated)")
+      ->capture_default_str();
+  to.add_flag("--rehearse", llm.rehearse,
+              "the GPUs of --max-memory and --device-map are this machine's CPU: tries a map without them");
+  to.add_option("--threads", threads, "CPU threads of a rank; 0 = its share of the cores")
+      ->capture_default_str();
+  to.add_option("--collective-timeout", timeout, "seconds before a collective that hangs ends the job")
+      ->capture_default_str();
+}
+
+LlmSession::LlmSession(const LlmSessionOptions& options, std::unique_ptr<Communicator>& communicator,
+                       const std::string& input, const WorkloadOf& workload)
+    : llm(open(options, start(options, communicator, input), workload)) {
+  const auto mb = [](std::int64_t bytes) { return static_cast<double>(bytes) / 1e6; };
+  spdlog::info(
+      "{} in {}: {:.0f} MB of weights; estimated: {:.0f} MB of keys and values, {:.0f} MB of activations",
+      options.model, name_of(llm.decoder.dtype()), mb(llm.decoder.weights().bytes()),
+      mb(llm.need.kv_cache_per_layer * llm.decoder.config().num_hidden_layers), mb(llm.need.activations));
+  if (llm.decoder.places().devices.size() > 1)
+    for (const auto& [place, layers] : layers_by_place(llm.decoder.config(), llm.map))
+      spdlog::info("{} layers on {}{}{}", layers, place.is_gpu() ? "cuda:" : "", to_string(place),
+                   options.llm.rehearse && place.is_gpu() ? ", rehearsed on the CPU" : "");
+}
+
+nlohmann::ordered_json LlmSession::header(const LlmSessionOptions& options,
+                                          const Communicator& communicator) const {
+  nlohmann::ordered_json map;
+  for (const auto& [prefix, place] : llm.map.entries) map[prefix] = to_string(place);
+  return {{"model", options.model},
+          {"model_type", llm.decoder.config().model_type},
+          {"dtype", name_of(llm.decoder.dtype())},
+          {"device_map", map},
+          {"rehearsed", options.llm.rehearse},
+          {"weight_bytes", llm.decoder.weights().bytes()},
+          {"ranks", communicator.size()},
+          {"threads", at::get_num_threads()}};
+}
+
+std::filesystem::path result_file(const std::string& folder, const char* name) {
+  if (folder.empty()) return {};
+  create_folder(folder);
+  const auto file = std::filesystem::path(folder) / name;
+  if (std::filesystem::is_directory(file))
+    throw InputError("{} is a folder; a file is to be written", file.string());
+  if (::access(folder.c_str(), W_OK) != 0) throw InputError("--out {}: {}", folder, std::strerror(errno));
+  return file;
+}
+
+nlohmann::ordered_json gather_rows(Communicator& communicator, const nlohmann::ordered_json& mine) {
+  std::vector<nlohmann::ordered_json> rows;
+  for (const std::string& part : communicator.gather_bytes(mine.dump()))
+    for (auto& row : nlohmann::ordered_json::parse(part)) rows.push_back(std::move(row));
+  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+    return a["index"].template get<std::int64_t>() < b["index"].template get<std::int64_t>();
+  });
+  return rows;
+}
+
+}  // namespace relmpi

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "dist/ranks/communicator.h"
+#include "model/llm/llm.h"
+
+namespace relmpi {
+
+// What every command that runs a decoder LLM is told about model, devices and ranks.
+struct LlmSessionOptions {
+  LlmOptions llm;
+  std::string model;
+  int threads = 0;
+  double timeout = 600;
+  const CLI::App* command = nullptr;  // whose options these are
+
+  void add_to(CLI::App& command);
+};
+
+// A model opened for this rank: with one process by the device map over all GPUs; with several, whole on each
+// rank's own device.
+struct LlmSession {
+  Llm llm;
+
+  // Starts the ranks, the log and the devices; fills `communicator`. `input`: what the ranks answer, which
+  // must be the same on all. `workload`: as open_llm takes it.
+  LlmSession(const LlmSessionOptions& options, std::unique_ptr<Communicator>& communicator,
+             const std::string& input,
+             const std::function<Workload(const BpeTokenizer&, const LlmConfig&)>& workload);
+  LlmSession(const LlmSession&) = delete;
+  LlmSession& operator=(const LlmSession&) = delete;
+
+  // Model, dtype, device map, bytes of the weights: for the header of a result.
+  nlohmann::ordered_json header(const LlmSessionOptions& options, const Communicator& communicator) const;
+};
+
+// `folder`/`name`, the folder made where it is missing: a result that cannot be written is found before the
+// work. Throws InputError. Empty for an empty folder.
+std::filesystem::path result_file(const std::string& folder, const char* name);
+
+// Each rank's rows, objects with their number in the field "index", in that order on rank 0; empty elsewhere.
+nlohmann::ordered_json gather_rows(Communicator& communicator, const nlohmann::ordered_json& mine);
+
+}  // namespace relmpi

@@ -1,0 +1,166 @@
+#include "model/dgca/graphed_encoder.h"
+
+#include "base/torch_headers.h"
+#if RELMPI_CUDA
+#include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDAFunctions.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+#endif
+
+namespace relmpi {
+
+#if RELMPI_CUDA
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// Every graph keeps its inputs and its hidden states; what lies between them is shared by all.
+constexpr std::size_t kMostShapes = 32;
+
+// One shape: what the graphs read and write, at addresses that stay.
+struct Captured {
+  Inputs inputs;
+  at::Tensor prompt;       // leaf with a gradient; undefined without prompts
+  at::Tensor hidden;       // (B * S, H), written by `forward`
+  at::Tensor grad_hidden;  // read by `backward`
+  at::cuda::CUDAGraph forward, backward;
+};
+
+// The encoder's inputs alone, copied.
+Inputs copy_of(const Inputs& in) {
+  Inputs copy;
+  copy.rows = in.rows;
+  copy.width = in.width;
+  copy.ids = in.ids.clone();
+  copy.positions = in.positions.clone();
+  copy.padding_mask = in.padding_mask.clone();
+  if (in.prompt_slots.defined()) copy.prompt_slots = in.prompt_slots.clone();
+  return copy;
+}
+
+void copy_into(const Inputs& from, Inputs& to) {
+  to.ids.copy_(from.ids);
+  to.positions.copy_(from.positions);
+  to.padding_mask.copy_(from.padding_mask);
+  if (to.prompt_slots.defined()) to.prompt_slots.copy_(from.prompt_slots);
+}
+
+class Replay : public torch::autograd::Function<Replay> {
+ public:
+  // `anchor` requires a gradient, so that the backward pass comes here where there is no prompt.
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& prompt, const at::Tensor& anchor,
+                            const Inputs& inputs, const std::shared_ptr<Captured>& graph) {
+    (void)anchor;
+    context->saved_data["graph"] = reinterpret_cast<std::int64_t>(graph.get());
+    copy_into(inputs, graph->inputs);
+    if (prompt.defined()) graph->prompt.detach().copy_(prompt);
+    graph->forward.replay();
+    return graph->hidden.detach();
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    auto& graph = *reinterpret_cast<Captured*>(context->saved_data["graph"].toInt());
+    graph.grad_hidden.copy_(grads[0]);
+    graph.backward.replay();
+    return {graph.prompt.defined() ? graph.prompt.grad().clone() : at::Tensor(), {}, {}, {}};
+  }
+};
+
+class CudaGraphs : public GraphedEncoder {
+ public:
+  CudaGraphs(const Parameters& parameters, const ModelConfig& config, at::ScalarType dtype)
+      : parameters_(parameters),
+        config_(config),
+        dtype_(dtype),
+        anchor_(at::zeros({}, parameters.flat().options()).requires_grad_(true)) {}
+
+  at::Tensor encode(const Weights& weights, const Inputs& inputs, const at::Tensor& prompt) override {
+    const std::shared_ptr<Captured> graph = graph_for(inputs, prompt);
+    return graph ? Replay::apply(prompt, anchor_, inputs, graph)
+                 : relmpi::encode(weights, config_, inputs, prompt, Mode::kTrain);
+  }
+
+ private:
+  // The graphs of this shape, captured now where it comes for the second time: the first run, without graphs,
+  // has made what libraries make at their first call. Null: run without.
+  std::shared_ptr<Captured> graph_for(const Inputs& inputs, const at::Tensor& prompt) {
+    const auto [at, first] = graphs_.try_emplace({inputs.rows, inputs.width});
+    if (at->second || first || failed_ || captured_ == kMostShapes) return at->second;
+    try {
+      at->second = capture(inputs, prompt);
+      ++captured_;
+    } catch (const c10::Error& error) {
+      failed_ = true;
+      spdlog::warn("CUDA graphs are off, steps run without: capturing rows of {} slots failed: {}",
+                   inputs.width, error.what_without_backtrace());
+    }
+    return at->second;
+  }
+
+  std::shared_ptr<Captured> capture(const Inputs& inputs, const at::Tensor& prompt) {
+    auto graph = std::make_shared<Captured>();
+    graph->inputs = copy_of(inputs);
+    if (prompt.defined()) {
+      graph->prompt = prompt.detach().clone().requires_grad_(true);
+      graph->prompt.mutable_grad() = at::zeros_like(prompt);
+    }
+    graph->grad_hidden = at::zeros({inputs.rows * inputs.width, config_.hidden_size},
+                                   parameters_.flat().options().dtype(dtype_));
+    c10::cuda::device_synchronize();
+    if (!stream_) stream_ = c10::cuda::getStreamFromPool(false, parameters_.device().index());
+    const c10::cuda::CUDAStreamGuard guard(*stream_);
+    record(graph->forward, [&] {
+      const Weights weights = make_weights(parameters_, config_, dtype_);
+      const at::Tensor leaf = prompt.defined() ? use_leaf(graph->prompt, graph->prompt.detach()) : prompt;
+      graph->hidden = relmpi::encode(weights, config_, graph->inputs, leaf, Mode::kTrain);
+    });
+    record(graph->backward, [&] {
+      if (graph->prompt.defined()) graph->prompt.mutable_grad().zero_();
+      graph->hidden.backward(graph->grad_hidden);
+    });
+    graph->hidden = graph->hidden.detach();
+    return graph;
+  }
+
+  // What `work` launches, as a graph. Other threads (the loader's, which pins memory) may go on meanwhile.
+  void record(at::cuda::CUDAGraph& graph, const std::function<void()>& work) {
+    graph.capture_begin(pool_, cudaStreamCaptureModeThreadLocal);
+    try {
+      work();
+    } catch (...) {
+      try {
+        graph.capture_end();
+      } catch (const c10::Error&) {  // the first error is the one that says why
+      }
+      throw;
+    }
+    graph.capture_end();
+  }
+
+  const Parameters& parameters_;
+  const ModelConfig config_;
+  at::ScalarType dtype_;
+  at::Tensor anchor_;
+  at::cuda::MempoolId_t pool_ = at::cuda::graph_pool_handle();
+  std::optional<c10::cuda::CUDAStream> stream_;
+  std::map<std::pair<std::int64_t, std::int64_t>, std::shared_ptr<Captured>> graphs_;
+  std::size_t captured_ = 0;
+  bool failed_ = false;
+};
+
+}  // namespace
+#endif
+
+std::unique_ptr<GraphedEncoder> make_graphed_encoder(const Parameters& parameters, const ModelConfig& config,
+                                                     at::ScalarType dtype) {
+#if RELMPI_CUDA
+  if (parameters.device().is_cuda()) return std::make_unique<CudaGraphs>(parameters, config, dtype);
+#endif
+  (void)config, (void)dtype;
+  spdlog::warn("--cuda-graphs has no effect on {}", parameters.device().str());
+  return nullptr;
+}
+
+}  // namespace relmpi

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "data/loader/loader.h"
+#include "data/shards/dataset.h"
+#include "dist/ranks/communicator.h"
+#include "model/dgca/model_folder.h"
+#include "train/options.h"
+
+namespace relmpi {
+
+// What a run needs before its first step: data sets opened and verified, a model with its candidate table.
+struct Setup {
+  std::shared_ptr<const Dataset> data, validation;  // `validation` may be null
+  Model model;
+};
+
+// Throws InputError for data, vocabulary, model or confusion set that are missing, damaged or do not belong
+// together, and for fewer sentences than ranks.
+Setup prepare(const TrainOptions& options, const Communicator& communicator, at::Device device);
+
+// How this rank's loader reads the training data from the first epoch on; batches in pinned memory for a GPU.
+LoaderOptions loader_options(const TrainOptions& options, const Communicator& communicator,
+                             at::Device device);
+
+}  // namespace relmpi
