@@ -3,247 +3,135 @@
 
   scripts/report.py --run RUN [--csc RUN/results/csc.json]... [--strategies FILE...] [--out RUN/report.html]
 
-RUN is the folder that relmpi-train wrote; the JSON files are those of relmpi-eval. Figures are embedded and also saved
-in figures/ beside the page. Needs matplotlib (pip install -r scripts/requirements.txt). Exit codes: 0 done, 1 failed,
-2 wrong use or bad input.
+RUN is the folder that relmpi-train wrote; the JSON files are those of relmpi-eval. A result that is not there is named
+on the page and left out. Figures are embedded and also saved in figures/ beside the page. Needs matplotlib
+(pip install -r scripts/requirements.txt). Exit codes: 0 done, 1 failed, 2 wrong use or bad input.
 """
 
 import argparse
-import base64
 import html
-import io
 import json
-import os
 import pathlib
 import sys
 
 import report_data
-from report_data import ReportError, finite, number, percent, points
-
-STYLE = """
-body{font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans CJK SC",sans-serif;color:#1f2933;background:#fff;
-max-width:860px;margin:2.5rem auto;padding:0 1.2rem}
-h1{font-size:1.7rem;margin:0 0 .3rem}h2{font-size:1.25rem;margin:2.4rem 0 .6rem}.sub{color:#616e7c;margin:0 0 1.4rem}
-.finding{background:#f5f7fa;border-left:4px solid #d55e00;padding:.9rem 1.1rem;border-radius:4px;margin:.8rem 0}
-figure{margin:1.2rem 0}figure img{max-width:100%;height:auto}figcaption{color:#616e7c;font-size:.88rem}
-.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums;margin:.8rem 0}
-th,td{padding:.32rem .7rem;text-align:right;border-bottom:1px solid #e4e7eb;white-space:nowrap}
-th:first-child,td:first-child{text-align:left}th{color:#616e7c;font-weight:600}tr.strong td{font-weight:700}
-details{margin:.6rem 0}summary{cursor:pointer;color:#0072b2}
-pre{background:#f5f7fa;padding:.8rem;overflow:auto;font-size:.82rem;border-radius:4px;max-height:28rem}
-"""
-ABSENT = "–"
-
-
-def cell(value, form=number):
-    return form(value) if finite(value) else ABSENT
-
-
-def interval(value, bounds, form):
-    if not finite(value):
-        return ABSENT
-    return form(value) + (f" [{form(bounds[0])}, {form(bounds[1])}]" if bounds else "")
-
-
-def table(head, rows, strong=()):
-    """`strong`: numbers of the rows that stand out."""
-    lines = [
-        "<div class=scroll><table><thead><tr>",
-        *(f"<th>{html.escape(text)}</th>" for text in head),
-        "</tr></thead>",
-    ]
-    for i, row in enumerate(rows):
-        lines += [
-            f"<tr{' class=strong' if i in strong else ''}>",
-            *(f"<td>{html.escape(str(text))}</td>" for text in row),
-            "</tr>",
-        ]
-    return "".join(lines) + "</table></div>"
-
-
-def score_table(scores):
-    rows = []
-    for name, score in scores:
-        for level in ("correction", "detection"):
-            values = score.get(level, {})
-            rows.append(
-                [
-                    f"{name}, {level}",
-                    *(cell(values.get(key), percent) for key in ("precision", "recall", "f1", "f2", "fpr", "wpr")),
-                ]
-            )
-    return table(["set and level", "precision", "recall", "F1", "F2", "false alarms", "wrong corrections"], rows)
-
-
-def policy_table(document):
-    front = report_data.front(document)
-    rows = [
-        [
-            policy["name"],
-            interval(policy["accuracy"], policy.get("accuracy_ci"), percent),
-            cell(policy.get("f1"), percent),
-            cell(policy["cost_tokens"]),
-            cell(policy.get("cost_ms")),
-            cell(policy.get("iterations")),
-            cell(policy.get("retrievals")),
-            cell(policy.get("reasons")),
-            "yes" if policy["name"] in front else "",
-        ]
-        for policy in document["policies"]
-    ]
-    strong = [i for i, policy in enumerate(document["policies"]) if policy["name"] == "mdp"]
-    return table(
-        ["policy", "accuracy [95 %]", "F1", "tokens", "ms", "iterations", "retrievals", "reasons", "on the front"],
-        rows,
-        strong,
-    )
-
-
-def comparison_table(document):
-    rows = [
-        [
-            f"{row['a']} − {row['b']}",
-            interval(row["accuracy_difference"], row.get("difference_ci"), points),
-            row["only_a"],
-            row["only_b"],
-            cell(row.get("p"), lambda p: f"{p:.3g}"),
-            cell(row.get("p_holm"), lambda p: f"{p:.3g}"),
-            cell(row.get("cost_ratio"), lambda ratio: f"{ratio:.2f}"),
-        ]
-        for row in document.get("comparisons", [])
-    ]
-    strong = [
-        i for i, row in enumerate(document.get("comparisons", [])) if finite(row.get("p_holm")) and row["p_holm"] < 0.05
-    ]
-    head = ["pair", "points [95 %]", "only first right", "only second right", "p", "p (Holm)", "cost ratio"]
-    return table(head, rows, strong) if rows else ""
-
-
-def speed_table(training):
-    rows = []
-    for name, label in (
-        ("samples_per_s", "sentences a second"),
-        ("tokens_per_s", "tokens a second"),
-        ("step_ms", "step, ms"),
-        ("data_wait_ms", "of it waiting for data, ms"),
-        ("comm_wait_ms", "of it waiting for other ranks, ms"),
-        ("grad_norm", "gradient norm"),
-    ):
-        values = sorted(report_data.series(training, name)[1])
-        if values:
-            rows.append([label, number(values[len(values) // 2]), number(values[0]), number(values[-1])])
-    return table(["of the logged steps", "median", "least", "greatest"], rows) if rows else ""
-
-
-class Page:
-    """Collects the parts and writes the figures."""
-
-    def __init__(self, out):
-        self.out = out
-        self.parts = []
-
-    def add(self, *parts):
-        self.parts += parts
-
-    def figure(self, name, figure, caption):
-        if figure is None:
-            return
-        import matplotlib.pyplot as plt
-
-        raw = io.BytesIO()
-        figure.savefig(raw, format="png")
-        plt.close(figure)
-        folder = self.out.parent / "figures"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.png").write_bytes(raw.getvalue())
-        data = base64.b64encode(raw.getvalue()).decode()
-        self.add(
-            f'<figure><img src="data:image/png;base64,{data}" alt="{html.escape(caption, quote=True)}">'
-            f"<figcaption>{html.escape(caption)}</figcaption></figure>"
-        )
-
-    def settings(self, title, text):
-        self.add(f"<details><summary>{html.escape(title)}</summary><pre>{html.escape(text)}</pre></details>")
-
-    def write(self, title):
-        self.out.parent.mkdir(parents=True, exist_ok=True)
-        text = (
-            f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-            f"<title>{html.escape(title)}</title><style>{STYLE}</style><body>{''.join(self.parts)}</body></html>\n"
-        )
-        temporary = self.out.with_name(f"{self.out.name}.tmp.{os.getpid()}")
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, self.out)
-
-
-def add_training(page, training, evaluations, scores, figures):
-    if training or evaluations or scores:
-        page.add("<h2>Training and correction</h2>")
-    page.figure(
-        "loss",
-        figures.loss_curve(training),
-        "Strong lines are moving averages. Each part has its own denominator; the total weighs rank by a half.",
-    )
-    page.figure("scores", figures.scores_by_step(evaluations), "A sentence counts only when all of it is right.")
-    if scores:
-        page.add(score_table(scores))
-    page.add(speed_table(training))
-
-
-def add_strategies(page, name, document, figures, number_of_files):
-    title = f"Strategies: {name}" if number_of_files > 1 else "When to retrieve, reason or stop"
-    stem = name.replace("/", "-")
-    page.add(f"<h2>{html.escape(title)}</h2>")
-    page.figure(
-        f"cost-{stem}",
-        figures.accuracy_against_cost(document),
-        "Up and to the left is better. Policies on the front are beaten by none in both accuracy and cost; the "
-        "oracle knows the answers.",
-    )
-    page.add(policy_table(document), comparison_table(document))
-    page.figure(
-        f"calibration-{stem}",
-        figures.calibration(document),
-        "Above the dotted line U is too cautious, below it too sure. Bars are 95 % Wilson intervals.",
-    )
-    page.settings("Settings of this comparison", json.dumps(document.get("header", {}), indent=1, ensure_ascii=False))
+import report_tables
+import report_words
+from report_data import ReportError
+from report_page import Page
 
 
 def label_of(path, paths):
-    """The file's stem, with its folder where stems repeat."""
+    """The file's stem, with its folder if stems repeat."""
     same = [other for other in paths if other.stem == path.stem]
     return path.stem if len(same) == 1 else f"{path.resolve().parent.name}/{path.stem}"
+
+
+def read_results(paths, check, notes):
+    """[(label, document)] of the files that are there; a note for each of the others."""
+    found = []
+    for path in paths:
+        if path.exists():
+            found.append((label_of(path, paths), check(report_data.read_json(path), path)))
+        else:
+            notes.append(f"{path} is not there: the report is without it.")
+    return found
+
+
+def add_answers(page, strategies, summary):
+    """What came out, in words, before anything else; then what the words mean."""
+    for name, document in strategies:
+        verdict, evidence = report_words.answer(document)
+        which = f" ({html.escape(name)})" if len(strategies) > 1 else ""
+        page.add(
+            f"<div class=answer><span class=question>Is it better to decide after each step (mdp) than to take a fixed "
+            f"number of steps (fixed-k), at equal cost?{which}</span>"
+            f"<strong>{html.escape(verdict)}</strong>{html.escape(evidence)}</div>"
+        )
+    if summary:
+        page.paragraph("finding", summary)
+    if strategies:
+        page.words(report_words.glossary(strategies))
+    for name, document in strategies:
+        prefix = f"{name}. " if len(strategies) > 1 else ""
+        page.paragraph("finding", prefix + report_words.strategy_finding(document))
+
+
+def add_training(page, training, evaluations, scores, ranks, figures):
+    page.heading("Training and correction")
+    if not training:
+        page.paragraph("note", "metrics.jsonl has no training step yet: there is no loss curve.")
+    steps, losses = report_data.series(training, "loss")
+    begin_end = f" from {losses[0]:.3g} at step {steps[0]:,} to {losses[-1]:.3g} at step {steps[-1]:,}" if steps else ""
+    page.figure(
+        "loss",
+        figures.loss_curve(training),
+        f"Lines over the optimiser steps: the total loss goes{begin_end}; below it its parts.",
+        "Strong lines are moving averages. Each part has its own denominator; the total weighs rank by a half. A part "
+        "is drawn only while it has positions.",
+    )
+    page.figure(
+        "scores",
+        figures.scores_by_step(evaluations),
+        "Lines over the optimiser steps: F1, precision and recall on the validation set; a star at the best F1.",
+        "A sentence counts only if all of it is right.",
+    )
+    if scores:
+        page.add(report_tables.score_table(scores))
+    page.add(report_tables.time_bar(training, ranks), report_tables.speed_table(training))
+
+
+def add_strategies(page, name, document, figures, number_of_files):
+    stem = name.replace("/", "-")
+    page.heading(f"Strategies: {name}" if number_of_files > 1 else "When to retrieve, reason or stop")
+    page.figure(
+        f"cost-{stem}",
+        figures.accuracy_against_cost(document),
+        f"{len(document['policies'])} policies as points, cost across, accuracy up; the table below has the numbers.",
+        "Up and to the left is better. The oracle, which knows the answers, is not on the front.",
+    )
+    page.add(report_tables.policy_table(document), report_tables.comparison_table(document))
+    drawn = figures.calibration(document)
+    if drawn is None:
+        page.paragraph("note", "Fewer than ten rows have a history: the calibration of U is not drawn.")
+    page.figure(
+        f"calibration-{stem}",
+        drawn,
+        "Share of items that are right over U, in ten bins, beside the diagonal of perfect calibration; below it how "
+        "many items have which U.",
+        "Above the dotted line U is too cautious, below it too sure. Bars are 95 % Wilson intervals. ECE: mean "
+        "distance from the line. AUROC: how often a right item has a higher U than a wrong one (0.5: by chance).",
+    )
+    page.settings("Settings of this comparison", json.dumps(document.get("header", {}), indent=1, ensure_ascii=False))
 
 
 def run(arguments):
     if not arguments.run.is_dir():
         raise ReportError(f"--run {arguments.run}: no such folder. Give the folder that relmpi-train wrote.")
+    notes = []
     training, evaluations = report_data.read_metrics(arguments.run / "metrics.jsonl")
-    scores = [(label_of(path, arguments.csc), report_data.read_json(path)) for path in arguments.csc]
-    for path, (_, score) in zip(arguments.csc, scores):
-        if not isinstance(score, dict) or "correction" not in score or "sentences" not in score:
-            raise ReportError(f'{path} has no "correction": it is not what `relmpi-eval csc` writes')
-    strategies = [
-        (label_of(path, arguments.strategies), report_data.check_strategies(report_data.read_json(path), path))
-        for path in arguments.strategies
-    ]
+    scores = read_results(arguments.csc, report_data.check_score, notes)
+    strategies = read_results(arguments.strategies, report_data.check_strategies, notes)
+    records = report_data.read_run(arguments.run, notes)
     try:
-        import report_figures as figures
+        import report_figures
+        import report_policy_figures
     except ImportError as error:
         requirements = pathlib.Path(__file__).parent / "requirements.txt"
         raise ReportError(f"{error}. Run: {sys.executable} -m pip install -r {requirements}") from error
     page = Page(arguments.out or arguments.run / "report.html")
-    page.add(f"<h1>{html.escape(arguments.title)}</h1><p class=sub>{html.escape(str(arguments.run))}</p>")
+    page.add(f"<h1>{html.escape(arguments.title)}</h1>")
+    page.paragraph("sub", str(arguments.run))
+    add_answers(page, strategies, report_words.training_finding(training, evaluations, scores))
+    page.add(report_tables.facts(records, training))
+    for note in notes:
+        page.paragraph("note", note)
+        print(f"report.py: warning: {note}", file=sys.stderr)
+    ranks = records[1].get("size", 1)
+    add_training(page, training, evaluations, scores, ranks, report_figures)
     for name, document in strategies:
-        prefix = f"<b>{html.escape(name)}.</b> " if len(strategies) > 1 else ""
-        page.add(f"<p class=finding>{prefix}{html.escape(report_data.strategy_finding(document))}</p>")
-    summary = report_data.training_finding(training, evaluations, scores)
-    if summary:
-        page.add(f"<p class=finding>{html.escape(summary)}</p>")
-    add_training(page, training, evaluations, scores, figures)
-    for name, document in strategies:
-        add_strategies(page, name, document, figures, len(strategies))
-    page.add("<h2>Settings</h2>")
+        add_strategies(page, name, document, report_policy_figures, len(strategies))
+    page.heading("Settings")
     for file in ("config.toml", "environment.json"):
         if (arguments.run / file).exists():
             page.settings(file, (arguments.run / file).read_text(encoding="utf-8", errors="replace"))

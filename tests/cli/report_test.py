@@ -3,212 +3,25 @@
 
 import importlib.util
 import json
-import math
 import pathlib
-import random
 import re
 import subprocess
 import sys
 import tempfile
 import unittest
 
+from report_records import CSC, strategies, write_run
+
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 import report_data  # noqa: E402
+import report_tables  # noqa: E402
 
 HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
 
 
-def write_run(folder, steps=800):
-    """A folder as relmpi-train leaves it, with a resumed stretch and a last line cut short."""
-    folder.mkdir(parents=True)
-    numbers = random.Random(1)
-    lines = []
-    for step in [*range(10, steps // 2 + 50, 10), *range(steps // 2, steps + 1, 10)]:
-        decay = math.exp(-step / 250)
-        parts = {
-            "correction": 0.25 + 4.5 * decay,
-            "detection": 0.12 + 0.6 * decay,
-            "rank": 0.1 + 2.0 * decay,
-            "aux": 0.9 + 4.0 * decay,
-        }
-        parts = {name: value * math.exp(numbers.gauss(0, 0.08)) for name, value in parts.items()}
-        row = {
-            "step": step,
-            "epoch": step // 300,
-            "loss": parts["correction"] + parts["detection"] + parts["rank"] / 2 + parts["aux"],
-            **parts,
-            "lr": 1e-3,
-            "grad_norm": numbers.uniform(0.5, 2),
-            "loss_scale": 1.0,
-            "samples_per_s": numbers.gauss(300, 9),
-            "tokens_per_s": numbers.gauss(13000, 300),
-            "step_ms": numbers.gauss(210, 5),
-            "data_wait_ms": 0.2,
-            "comm_wait_ms": 3.1,
-            "skipped_steps": 0,
-        }
-        lines.append(json.dumps(row))
-        if step % 100 == 0:
-            f1 = 0.65 * (1 - math.exp(-step / 250)) - (0.02 if step > 700 else 0)
-            lines.append(
-                json.dumps(
-                    {
-                        "step": step,
-                        "evaluation": {
-                            "loss": 1.0,
-                            "precision": f1 + 0.04,
-                            "recall": f1 - 0.03,
-                            "f1": f1,
-                            "f2": f1,
-                            "fpr": 0.1,
-                            "wpr": 0.2,
-                        },
-                    }
-                )
-            )
-    (folder / "metrics.jsonl").write_text("\n".join(lines) + '\n{"step": 9')
-    (folder / "config.toml").write_text("[train]\nlr = 0.002\n# <not> a tag & not an entity\n")
-    (folder / "environment.json").write_text('{"ranks": 2}')
-    return folder
-
-
-def strategies(difference=-0.002, p=0.71):
-    numbers = random.Random(2)
-    policies = []
-
-    def add(name, accuracy, tokens, iterations):
-        policies.append(
-            {
-                "name": name,
-                "items": 1447,
-                "accuracy": accuracy,
-                "accuracy_ci": [accuracy - 0.023, accuracy + 0.023],
-                "cost_tokens": tokens,
-                "cost_ms": tokens / 20,
-                "iterations": iterations,
-                "retrievals": iterations,
-                "reasons": 0.5,
-            }
-        )
-
-    add("mdp", 0.668 + difference, 71.0, 1.13)
-    for k, accuracy in enumerate((0.52, 0.655, 0.668, 0.668, 0.6675, 0.667, 0.667, 0.667, 0.667)):
-        add(f"fixed-{k}", accuracy, 60.0 * (k + 1), k + 1)
-    for name, accuracy, tokens in (
-        ("always-retrieve", 0.664, 520),
-        ("always-reason", 0.53, 500),
-        ("random", 0.60, 72),
-        ("threshold", 0.665, 74),
-        ("oracle", 0.694, 66),
-    ):
-        add(name, accuracy, tokens, tokens / 60)
-    rows = []
-    for item in range(600):
-        u = min(1, max(0, numbers.betavariate(3, 1.5)))
-        rows.append(
-            {
-                "policy": "mdp",
-                "item": item,
-                "correct": int(numbers.random() < u**1.3),
-                "iterations": 1,
-                "retrievals": 1,
-                "reasons": 0,
-                "cost_tokens": 60,
-                "history": [{"action": "retrieve", "u_before": 0.2, "u_after": u, "cost_tokens": 60}],
-            }
-        )
-    comparisons = [
-        {
-            "a": "mdp",
-            "b": policy["name"],
-            "only_a": 12,
-            "only_b": 15,
-            "p": p / 14,
-            "p_holm": p,
-            "accuracy_difference": policies[0]["accuracy"] - policy["accuracy"],
-            "difference_ci": [
-                policies[0]["accuracy"] - policy["accuracy"] - 0.008,
-                policies[0]["accuracy"] - policy["accuracy"] + 0.008,
-            ],
-            "cost_ratio": 71.0 / policy["cost_tokens"],
-        }
-        for policy in policies[1:]
-    ]
-    return {
-        "header": {"environment": "csc", "seed": 1},
-        "policies": policies,
-        "comparisons": comparisons,
-        "pareto": ["fixed-0", "oracle"],
-        "calibration": {"ece": 0.031, "auroc": 0.87},
-        "rows": rows,
-    }
-
-
-CSC = {
-    "sentences": 1447,
-    "correction": {
-        "precision": 0.668,
-        "recall": 0.631,
-        "f1": 0.649,
-        "f2": 0.638,
-        "fpr": 0.137,
-        "wpr": 0.2,
-        "tp": 1,
-        "fp": 1,
-        "fn": 1,
-        "wp": 1,
-    },
-    "detection": {"precision": 0.73, "recall": 0.69, "f1": 0.709, "f2": 0.7, "fpr": 0.137, "wpr": 0.1},
-    "tokens": 1,
-    "seconds": 1.0,
-}
-
-
-class Findings(unittest.TestCase):
-    def test_says_when_the_difference_is_not_significant(self):
-        text = report_data.strategy_finding(strategies())
-        self.assertIn(
-            "not significant (−0.2 points, 95 % interval −1.0 to +0.6; exact McNemar, p = 0.71 after Holm)", text
-        )
-        self.assertIn("fixed-2", text)  # as right as fixed-3, and cheaper
-        self.assertIn("costs 0.39 times as much: less than fixed-2", text)
-        self.assertIn("69.4 %", text)  # the oracle's bound
-
-    def test_says_when_it_is_significant_and_which_way(self):
-        self.assertIn("significantly less accurate", report_data.strategy_finding(strategies(-0.05, 0.001)))
-        self.assertIn("significantly more accurate", report_data.strategy_finding(strategies(0.05, 0.0001)))
-        self.assertIn("p < 0.001", report_data.strategy_finding(strategies(0.05, 0.0001)))
-
-    def test_names_a_policy_that_beats_the_mdp_in_both(self):
-        document = strategies(-0.05, 0.001)  # the MDP right on 61.8 %, at 71 tokens
-        self.assertNotIn("threshold beats the MDP", report_data.strategy_finding(document))  # 74 tokens
-        document["policies"][[p["name"] for p in document["policies"]].index("threshold")]["cost_tokens"] = 70
-        self.assertIn("threshold beats the MDP in both: 66.5 % at 70 tokens", report_data.strategy_finding(document))
-        self.assertNotIn("oracle beats", report_data.strategy_finding(document))
-        for row in document["comparisons"]:
-            row["p_holm"] = 0.2
-        self.assertNotIn("threshold beats the MDP", report_data.strategy_finding(document))
-
-    def test_turns_a_comparison_round(self):
-        document = strategies()
-        straight = report_data.pair(document, "mdp", "fixed-2")
-        turned = report_data.pair(document, "fixed-2", "mdp")
-        self.assertEqual((turned["only_a"], turned["only_b"]), (straight["only_b"], straight["only_a"]))
-        self.assertAlmostEqual(turned["cost_ratio"] * straight["cost_ratio"], 1)
-        self.assertEqual(turned["difference_ci"], [-straight["difference_ci"][1], -straight["difference_ci"][0]])
-
-    def test_claims_nothing_without_a_comparison(self):
-        document = strategies() | {"comparisons": []}
-        self.assertIn("nothing is said about significance", report_data.strategy_finding(document))
-
-    def test_reliability_bins_hold_all_items(self):
-        bins = report_data.reliability([(k / 100, int(k >= 50)) for k in range(100)])
-        self.assertEqual(sum(row[4] for row in bins), 100)
-        self.assertEqual([row[1] for row in bins], [0.0] * 5 + [1.0] * 5)
-        self.assertTrue(all(row[2] <= row[1] <= row[3] for row in bins[1:-1]))
-
+class Metrics(unittest.TestCase):
     def test_metrics_keep_the_last_of_a_repeated_step(self):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "metrics.jsonl"
@@ -221,6 +34,46 @@ class Findings(unittest.TestCase):
             path.write_text('{"step":1,"loss":3}\nbroken\n{"step":2,"loss":2}\n')
             with self.assertRaisesRegex(report_data.ReportError, "metrics.jsonl:2"):
                 report_data.read_metrics(path)
+
+
+class Tables(unittest.TestCase):
+    def test_time_of_a_step_is_shared_out_in_a_bar(self):
+        training = [
+            {"step": 10, "step_ms": 100, "data_wait_ms": 10, "comm_wait_ms": 40},
+            {"step": 40, "step_ms": 200, "data_wait_ms": 10, "comm_wait_ms": 40},
+        ]
+        shares = dict(report_data.time_shares(training))  # a mean step: (10 * 100 + 30 * 200) / 40 = 175 ms
+        self.assertEqual(shares, {"computing": 125, "waiting for other ranks": 40, "waiting for data": 10})
+        self.assertEqual(report_data.training_seconds(training), 7)
+        bar = report_tables.time_bar(training, 2)
+        self.assertAlmostEqual(sum(map(float, re.findall(r"width:([0-9.]+)%", bar))), 100, delta=0.02)
+        self.assertIn("waiting for other ranks 40.0 ms (23 %)", bar)
+        self.assertIn('aria-label="computing 71.4 %, waiting for other ranks 22.9 %, waiting for data 5.7 %"', bar)
+        self.assertEqual(report_tables.time_bar([{"step": 1, "loss": 2.0}], 2), "")
+
+    def test_a_column_that_the_file_lacks_is_named(self):
+        text = report_tables.table("t", {"a": ["x", "y"], "b": [None, None], "c": ["1", None]})
+        self.assertIn("Not in this file: b.", text)
+        self.assertNotIn(">b</th>", text)
+        self.assertIn("<td>–</td>", text)
+
+
+@unittest.skipUnless(HAS_MATPLOTLIB, "matplotlib is not installed")
+class Figures(unittest.TestCase):
+    def test_the_auxiliary_loss_is_drawn_from_where_it_begins(self):
+        import report_figures
+
+        with tempfile.TemporaryDirectory() as folder:
+            training, _ = report_data.read_metrics(
+                write_run(pathlib.Path(folder) / "run", mixture=400) / "metrics.jsonl"
+            )
+        self.assertEqual(report_data.mixture_start(training), 400)
+        axes = report_figures.loss_curve(training).axes[0]
+        lines = {line.get_label(): line for line in axes.lines}
+        self.assertEqual(min(lines["auxiliary"].get_xdata()), 400)
+        self.assertGreater(min(lines["auxiliary"].get_ydata()), 0.5)
+        self.assertEqual(min(lines["total"].get_xdata()), 10)
+        self.assertGreater(axes.get_ylim()[0], 0.01)
 
 
 class Page(unittest.TestCase):
@@ -276,6 +129,64 @@ class Page(unittest.TestCase):
         self.assertEqual(self.report("--run", run).returncode, 0)
         self.assertTrue((run / "report.html").exists())
 
+    @unittest.skipUnless(HAS_MATPLOTLIB, "matplotlib is not installed")
+    def test_the_answer_the_facts_and_the_words_come_first(self):
+        run = write_run(self.root / "run")
+        document = strategies()
+        document["comparisons"][0]["p"] = 1.36e-112
+        done = self.report("--run", run, "--strategies", self.write("strategies.json", document))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        page = (run / "report.html").read_text()
+        text = [
+            page.index(part) for part in ("mdp against", "<dt>McNemar", "exact McNemar", "<dl class=facts>", "<img")
+        ]
+        self.assertEqual(text, sorted(text))
+        for fact in (
+            "11,272 sentences",
+            "2 on 1 host, cpu, 1 CPU thread each",
+            "libtorch 2.11.0, Open MPI v4.1.4</dd>",
+        ):
+            self.assertIn(fact, page)
+        self.assertNotIn("e-112", page)
+        self.assertNotRegex(page, r'alt="(Strong|Up and)')
+
+    @unittest.skipUnless(HAS_MATPLOTLIB, "matplotlib is not installed")
+    def test_what_is_absent_or_old_is_named(self):
+        run = write_run(self.root / "run")
+        for name in ("environment.json", "log.txt"):
+            (run / name).unlink()
+        (run / "config.toml").write_text("lr = = 1")
+        document = strategies()
+        for row in document["comparisons"]:
+            for name in ("p_holm", "cost_ratio", "difference_ci"):
+                del row[name]
+        for policy in document["policies"]:
+            del policy["accuracy_ci"], policy["cost_ms"], policy["items"]
+        del document["rows"], document["header"]
+        old = self.write("old.json", document)
+        done = self.report("--run", run, "--csc", self.root / "csc.json", "--strategies", old)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        page = (run / "report.html").read_text()
+        for name in ("csc.json", "environment.json", "log.txt"):
+            self.assertIn(f"{name} is not there", page)
+            self.assertIn(f"{name} is not there", done.stderr)
+        for part in (
+            "config.toml cannot be read",
+            "Not in this file: F1, %; time, ms.",
+            "Not in this file: p after Holm; cost ratio.",
+            "Not known.",
+            "the calibration of U is not drawn",
+            "not recorded",
+        ):
+            self.assertIn(part, page)
+
+    @unittest.skipUnless(HAS_MATPLOTLIB, "matplotlib is not installed")
+    def test_a_run_without_a_step_yet(self):
+        run = write_run(self.root / "run")
+        (run / "metrics.jsonl").write_text("")
+        self.assertEqual(self.report("--run", run).returncode, 0)
+        self.assertIn("no training step yet", (run / "report.html").read_text())
+
     def test_bad_input_exits_2_and_says_where(self):
         run = write_run(self.root / "run")
         for arguments, expected in (
@@ -283,6 +194,11 @@ class Page(unittest.TestCase):
             (["--run", self.root], "metrics.jsonl"),
             (["--run", run, "--csc", self.write("x.json", {"a": 1})], "x.json"),
             (["--run", run, "--strategies", self.write("y.json", [])], "y.json"),
+            (
+                ["--run", run, "--strategies", self.write("p.json", {"policies": [{"name": "a"}]})],
+                'a has no number "acc',
+            ),
+            (["--run", run, "--strategies", self.write("r.json", strategies() | {"rows": [{}]})], "rows[0] has no"),
         ):
             done = self.report(*arguments)
             self.assertEqual(done.returncode, 2, done.stderr)
