@@ -7,7 +7,9 @@
 #include "base/torch_headers.h"
 #include "dist/devices/gpus.h"
 #include "dist/devices/host_checks.h"
+#include "dist/ranks/backends.h"
 #include "dist/ranks/doctor.h"
+#include "dist/ranks/rank_device.h"
 #include "model/llm/plan_report.h"
 
 int main(int argc, char** argv) {

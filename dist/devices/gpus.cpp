@@ -1,12 +1,8 @@
 #include "dist/devices/gpus.h"
 
-#include <ATen/Parallel.h>
-#include <sched.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
-#include <map>
 
 #include "base/torch_headers.h"
 #if RELMPI_CUDA
@@ -19,7 +15,20 @@
 #endif
 
 namespace relmpi {
+
+#if RELMPI_CUDA
 namespace {
+
+// Bytes that libtorch holds on the device for this process.
+std::int64_t used_by_us(int index) {
+  namespace allocator = c10::cuda::CUDACachingAllocator;
+  if (!allocator::get()->initialized()) return 0;  // nothing was ever put there
+  const auto stats = allocator::getDeviceStats(static_cast<c10::DeviceIndex>(index));
+  return stats.reserved_bytes[static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE)].current;
+}
+
+}  // namespace
+#endif
 
 int gpu_count() {
 #if RELMPI_CUDA
@@ -28,43 +37,6 @@ int gpu_count() {
   return 0;
 #endif
 }
-
-#if RELMPI_CUDA
-// Bytes that libtorch holds on the device for this process.
-std::int64_t used_by_us(int index) {
-  namespace allocator = c10::cuda::CUDACachingAllocator;
-  if (!allocator::get()->initialized()) return 0;  // nothing was ever put there
-  const auto stats = allocator::getDeviceStats(static_cast<c10::DeviceIndex>(index));
-  return stats.reserved_bytes[static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE)].current;
-}
-#endif
-
-int parse_index(const std::string& wanted, int visible) {
-  const std::string digits = wanted.substr(5);
-  if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos)
-    throw InputError("--device {}: after cuda: a number is expected, 0 to {}", wanted, visible - 1);
-  return std::stoi(digits);
-}
-
-// Ends every rank with the same message when two of them sit on one GPU.
-void demand_distinct(Communicator& communicator, const std::string& mine) {
-  const auto all = communicator.gather_bytes(mine);
-  std::string problem;
-  std::map<std::string, std::size_t> owners;
-  for (std::size_t rank = 0; rank < all.size(); ++rank) {
-    if (all[rank].empty()) continue;
-    const auto [owner, fresh] = owners.emplace(all[rank], rank);
-    if (!fresh)
-      problem = fmt::format(
-          "ranks {} and {} are on the same GPU ({}). Start at most as many ranks as there are GPUs "
-          "(mpirun -np N), and give each rank its own in CUDA_VISIBLE_DEVICES or leave all visible",
-          owner->second, rank, all[rank]);
-  }
-  problem = communicator.broadcast_bytes(problem);
-  if (!problem.empty()) throw InputError(problem);
-}
-
-}  // namespace
 
 std::string gpu_uuid(int index) {
 #if RELMPI_CUDA
@@ -93,80 +65,6 @@ void* current_stream(at::Device device) {
 #endif
   (void)device;
   return nullptr;
-}
-
-at::Device choose_device(Communicator& communicator, const std::string& wanted) {
-  const int visible = gpu_count();
-  at::Device device(at::kCPU);
-  std::string problem;
-  if (wanted == "auto" || wanted == "cuda") {
-    if (visible == 0 && wanted == "cuda")
-      problem = "--device cuda: no GPU is visible; check nvidia-smi and CUDA_VISIBLE_DEVICES";
-    if (visible > 0)
-      device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(communicator.node_rank() % visible));
-    if (visible > 1 && communicator.node_size() > visible)
-      problem =
-          fmt::format("{} ranks on {}, but {} GPUs: start at most {} ranks there, or run with --device cpu",
-                      communicator.node_size(), host_name(), visible, visible);
-  } else if (wanted.starts_with("cuda:")) {
-    const int index = parse_index(wanted, visible);
-    if (index >= visible)
-      problem = fmt::format("--device {}: {} GPUs are visible{}", wanted, visible,
-                            visible > 0 ? fmt::format(", 0 to {}", visible - 1) : std::string());
-    else
-      device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
-  } else if (wanted != "cpu") {
-    problem = fmt::format("--device {} is unknown; choose auto, cpu, cuda or cuda:N", wanted);
-  }
-  for (const std::string& other : communicator.gather_bytes(problem))
-    if (problem.empty()) problem = other;
-  problem = communicator.broadcast_bytes(problem);
-  if (!problem.empty()) throw InputError(problem);
-  demand_distinct(communicator,
-                  device.is_cuda() ? host_name() + " " + gpu_uuid(device.index()) : std::string());
-#if RELMPI_CUDA
-  if (device.is_cuda()) c10::cuda::set_device(device.index());
-#endif
-  return device;
-}
-
-int fair_threads(std::size_t rank, const std::vector<CoresOfRank>& all) {
-  double share = 0;
-  for (const int core : all[rank].cores) {
-    const auto users = std::ranges::count_if(all, [&](const CoresOfRank& other) {
-      return other.host == all[rank].host && std::ranges::find(other.cores, core) != other.cores.end();
-    });
-    share += 1.0 / static_cast<double>(users);
-  }
-  return std::max(1, static_cast<int>(share + 1e-9));
-}
-
-int set_threads(Communicator& communicator, int wanted) {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  std::vector<int> mine;
-  if (::sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
-    for (int core = 0; core < CPU_SETSIZE; ++core)
-      if (CPU_ISSET(core, &allowed)) mine.push_back(core);
-  const std::string bytes = nlohmann::json{{"host", host_name()}, {"cores", mine}}.dump();
-  const auto gathered = communicator.broadcast_bytes(nlohmann::json(communicator.gather_bytes(bytes)).dump());
-  std::vector<CoresOfRank> all;
-  for (const std::string& text : nlohmann::json::parse(gathered).get<std::vector<std::string>>()) {
-    const auto one = nlohmann::json::parse(text);
-    all.push_back({.host = one["host"], .cores = one["cores"]});
-  }
-  const auto most = std::max(64, 4 * static_cast<int>(mine.size()));  // more would only wait for one another
-  if (wanted < 0 || wanted > most)
-    throw InputError("--threads is {}, but must be 0 (a fair share of the cores) to {}", wanted, most);
-  const int threads = wanted > 0 ? wanted : fair_threads(static_cast<std::size_t>(communicator.rank()), all);
-  at::set_num_threads(threads);
-  return threads;
-}
-
-std::unique_ptr<Communicator> communicator_for(std::unique_ptr<Communicator> host, at::Device device,
-                                               const CommunicatorOptions& options) {
-  if (!device.is_cuda() || host->size() == 1) return host;
-  return make_nccl_communicator(std::move(host), device.index(), options);
 }
 
 nlohmann::json describe_devices([[maybe_unused]] std::optional<int> only) {

@@ -2,38 +2,14 @@
 
 #include <c10/core/Device.h>
 
-#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
-#include <vector>
-
-#include "dist/ranks/communicator.h"
 
 namespace relmpi {
 
-// The device of this rank. `wanted`: auto (a GPU where there is one), cpu, cuda, cuda:N. Ranks of one host
-// take the visible GPUs in the order of their node rank. Throws InputError for a GPU that is not there, more
-// ranks than GPUs, or two ranks on one GPU (found by UUID, whatever CUDA_VISIBLE_DEVICES says). Every rank
-// must call it.
-at::Device choose_device(Communicator& communicator, const std::string& wanted);
-
-struct CoresOfRank {
-  std::string host;
-  std::vector<int> cores;  // that the process may use
-};
-
-// The cores of `rank`, each shared evenly by the ranks of its host that may use it; at least 1. So ranks
-// bound to their own cores keep them, and ranks of one cpuset divide it.
-int fair_threads(std::size_t rank, const std::vector<CoresOfRank>& all);
-
-// Threads for this rank's CPU work: `wanted`, or fair_threads. Sets libtorch's number and returns it. Every
-// rank must call it.
-int set_threads(Communicator& communicator, int wanted = 0);
-
-// MPI where the tensors are on the host, NCCL where they are on GPUs of several ranks.
-std::unique_ptr<Communicator> communicator_for(std::unique_ptr<Communicator> host, at::Device device,
-                                               const CommunicatorOptions& options);
+// GPUs that this process sees; puts no context on any.
+int gpu_count();
 
 // What `relmpi-doctor devices` prints: an array, empty without a GPU. `only`: this GPU alone; to ask one puts
 // a CUDA context of some hundred MB on it.

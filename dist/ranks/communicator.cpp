@@ -3,8 +3,6 @@
 #include <cstdlib>
 
 #include "base/error.h"
-#include "dist/ranks/launch.h"
-#include "dist/ranks/mpi_communicator.h"
 
 namespace relmpi {
 
@@ -28,24 +26,5 @@ std::string Communicator::broadcast_bytes(std::string bytes) { return bytes; }
 std::vector<std::string> Communicator::gather_bytes(const std::string& bytes) { return {bytes}; }
 void Communicator::barrier() {}
 void Communicator::abort(int code) { std::_Exit(code); }
-
-std::unique_ptr<Communicator> make_communicator(const CommunicatorOptions& options) {
-  constexpr double kYears = 1e8;
-  if (!(options.timeout_seconds > 0 && options.timeout_seconds <= kYears))
-    throw InputError("--collective-timeout is {}, but must be above 0 and at most {:.0e} seconds",
-                     options.timeout_seconds, kYears);
-  const Launch launch = detect_launch();
-  if (!launch.launched) return std::make_unique<Communicator>();
-  if (!launch.connected)
-    demand_connection(launch, 1);  // MPI_Init would end the process with words of its own
-  return make_mpi_communicator(options, launch);
-}
-
-#if !RELMPI_CUDA
-std::unique_ptr<Communicator> make_nccl_communicator(std::unique_ptr<Communicator>, int,
-                                                     const CommunicatorOptions&) {
-  throw InputError("this build has no NCCL: build against a libtorch with CUDA, or run with --device cpu");
-}
-#endif
 
 }  // namespace relmpi

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -49,13 +48,5 @@ class Communicator {
   // Ends every rank of the job with `code`; does not return.
   [[noreturn]] virtual void abort(int code);
 };
-
-// The communicator that this process was launched for (dist/ranks/launch.h): one process, or MPI.
-std::unique_ptr<Communicator> make_communicator(const CommunicatorOptions& options);
-
-// NCCL among the ranks of `host`, each on the CUDA device with this index. Keeps `host` for everything else.
-// Throws InputError where this build has no NCCL.
-std::unique_ptr<Communicator> make_nccl_communicator(std::unique_ptr<Communicator> host, int device_index,
-                                                     const CommunicatorOptions& options);
 
 }  // namespace relmpi

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/torch_headers.h"
+#include "dist/ranks/backends.h"
 #include "dist/ranks/communicator.h"
 
 namespace relmpi {

@@ -3,7 +3,8 @@
 #include <fstream>
 
 #include "base/torch_headers.h"
-#include "dist/devices/gpus.h"
+#include "dist/ranks/backends.h"
+#include "dist/ranks/rank_device.h"
 #include "train/command_line.h"
 #include "train/diagnose/diagnose.h"
 

@@ -5,8 +5,9 @@
 #include <set>
 
 #include "base/torch_headers.h"
-#include "dist/devices/gpus.h"
 #include "dist/ranks/agreement.h"
+#include "dist/ranks/backends.h"
+#include "dist/ranks/rank_device.h"
 
 namespace relmpi {
 namespace {

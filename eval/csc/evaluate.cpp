@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "data/loader/sentence_groups.h"
+#include "dist/ranks/share.h"
 #include "dist/ranks/signals.h"
 #include "eval/csc/thresholds.h"
 
@@ -88,11 +89,11 @@ LocalResult run_batches(const Corrector& corrector, const SentencePairs& pairs,
   LocalResult local;
   Progress progress("evaluating", static_cast<std::int64_t>(batches.size()),
                     options.progress && communicator.rank() == 0);
-  for (std::size_t b = static_cast<std::size_t>(communicator.rank()); b < batches.size();
-       b += static_cast<std::size_t>(communicator.size())) {
+  for (Share share(communicator, std::ssize(batches)); const auto b = share.next();) {
     if (options.stoppable && stop_signal() != 0) break;
     std::vector<SentenceIds> source, target;
-    for (const std::int64_t i : batches[b]) {
+    const std::vector<std::int64_t>& batch = batches[static_cast<std::size_t>(*b)];
+    for (const std::int64_t i : batch) {
       source.push_back(pairs.source[static_cast<std::size_t>(i)]);
       target.push_back(pairs.target[static_cast<std::size_t>(i)]);
     }
@@ -100,8 +101,8 @@ LocalResult run_batches(const Corrector& corrector, const SentencePairs& pairs,
                                     : corrector.propose(source, Gating::kModel);
     if (options.passes > 1) refine(corrector, source, thresholds, options.passes, proposals);
     for (std::size_t row = 0; row < source.size(); ++row)
-      local.packer.add(batches[b][row], proposals[row].changes);
-    progress.update(static_cast<std::int64_t>(b) + 1);
+      local.packer.add(batch[row], proposals[row].changes);
+    progress.update(*b + 1);
   }
   return local;
 }
@@ -109,7 +110,7 @@ LocalResult run_batches(const Corrector& corrector, const SentencePairs& pairs,
 double reduced_loss(LocalResult& local, Communicator& communicator) {
   std::array<std::int64_t, 4> counts{local.counts.positions, local.counts.characters, local.counts.ranked,
                                      local.counts.masked};
-  communicator.all_reduce_host(counts.data(), 4, ReduceType::kInt64);
+  add_up(communicator, counts);
   communicator.all_reduce_host(local.sums.data_ptr(), 4, ReduceType::kFloat64);
   const LossOptions options;
   const std::array<double, 4> weights{1.0, options.detection, options.rank, options.auxiliary};
@@ -122,7 +123,7 @@ double reduced_loss(LocalResult& local, Communicator& communicator) {
 
 bool asked_to_stop(Communicator& communicator) {
   std::int64_t asked = stop_signal() != 0;
-  communicator.all_reduce_host(&asked, 1, ReduceType::kInt64);
+  add_up(communicator, {&asked, 1});
   return asked > 0;
 }
 

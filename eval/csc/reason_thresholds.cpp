@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dist/ranks/share.h"
 #include "eval/csc/thresholds.h"
 
 namespace relmpi {
@@ -11,10 +12,9 @@ DecisionThresholds fit_reason_thresholds(const Corrector& corrector, const Sente
                                          const DecisionThresholds& retrieve, Communicator& communicator) {
   const std::vector<DecisionThresholds> grid = threshold_grid(retrieve);
   std::vector<std::int64_t> right(grid.size(), 0);
-  for (auto g = static_cast<std::size_t>(communicator.rank()); g < groups.size();
-       g += static_cast<std::size_t>(communicator.size())) {
+  for (Share share(communicator, std::ssize(groups)); const auto g = share.next();) {
     std::vector<SentenceIds> written, target;
-    for (const std::int64_t i : groups[g]) {
+    for (const std::int64_t i : groups[static_cast<std::size_t>(*g)]) {
       written.push_back(pairs.source[static_cast<std::size_t>(i)]);
       target.push_back(pairs.target[static_cast<std::size_t>(i)]);
     }
@@ -29,7 +29,7 @@ DecisionThresholds fit_reason_thresholds(const Corrector& corrector, const Sente
       for (std::size_t k = 0; k < grid.size(); ++k) right[k] += count_right(text, target, changes, grid[k]);
     }
   }
-  communicator.all_reduce_host(right.data(), static_cast<std::int64_t>(right.size()), ReduceType::kInt64);
+  add_up(communicator, right);
   return grid[static_cast<std::size_t>(std::max_element(right.begin(), right.end()) - right.begin())];
 }
 

@@ -5,6 +5,7 @@
 #include "dist/devices/gpus.h"
 #include "dist/ranks/doctor.h"
 #include "dist/ranks/launch.h"
+#include "dist/ranks/rank_device.h"
 
 namespace relmpi {
 namespace {

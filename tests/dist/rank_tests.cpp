@@ -5,8 +5,10 @@
 #include <mpi.h>
 
 #include "base/torch_headers.h"
+#include "dist/ranks/backends.h"
 #include "dist/ranks/communicator.h"
 #include "dist/ranks/gradient_reducer.h"
+#include "dist/ranks/share.h"
 #include "tests/dist/leaves.h"
 
 namespace relmpi {
@@ -63,6 +65,37 @@ TEST(Ranks, BytesTravelWhole) {
   const std::string sent(123'457, 'x');
   EXPECT_EQ(world->broadcast_bytes(world->rank() == 0 ? sent : "other"), sent);
   EXPECT_EQ(world->broadcast_bytes(""), "");
+}
+
+TEST(Ranks, EachBlockIsDealtOnceAndLinesComeBackInOrder) {
+  for (const std::int64_t blocks : {0, 1, 3, 10}) {
+    std::vector<NumberedLine> mine;
+    for (Share share(*world, blocks); const auto block = share.next();) {
+      EXPECT_EQ(*block % world->size(), world->rank());
+      // Of any length and any bytes; the last first, as no order is asked of a rank.
+      mine.insert(mine.begin(), {*block, std::string(static_cast<std::size_t>(*block), '\0') + "\n"});
+    }
+    const auto all = gather_lines(*world, mine);
+    ASSERT_EQ(all.size(), world->rank() == 0 ? static_cast<std::size_t>(blocks) : 0);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      EXPECT_EQ(all[i].number, static_cast<std::int64_t>(i));
+      EXPECT_EQ(all[i].line, std::string(i, '\0') + "\n");
+    }
+  }
+}
+
+TEST(Ranks, LinesOfOneNumberKeepTheOrderOfTheRanks) {
+  const NumberedLine mine{7, fmt::format("rank {}", world->rank())};
+  const auto all = gather_lines(*world, {&mine, 1});
+  for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i].line, fmt::format("rank {}", i));
+}
+
+TEST(Ranks, CountsAddUp) {
+  std::array<std::int64_t, 3> counts{world->rank(), 1, std::int64_t{1} << 60};
+  add_up(*world, counts);
+  const std::int64_t size = world->size();
+  EXPECT_EQ(counts, (std::array<std::int64_t, 3>{size * (size - 1) / 2, size, size << 60}));
+  add_up(*world, {});
 }
 
 TEST(Reducer, EqualsOneSumPerLeafForAnyBucketSize) {

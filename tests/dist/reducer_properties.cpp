@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "base/torch_headers.h"
+#include "dist/ranks/backends.h"
 #include "dist/ranks/communicator.h"
 #include "dist/ranks/gradient_reducer.h"
 #include "tests/dist/leaves.h"

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "dist/devices/gpus.h"
+#include "dist/ranks/rank_device.h"
 
 namespace relmpi {
 namespace {

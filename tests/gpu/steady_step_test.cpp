@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/torch_headers.h"
+#include "dist/ranks/backends.h"
 #include "tests/model/tiny_model.h"
 #include "train/step.h"
 #if RELMPI_CUDA
