@@ -34,6 +34,47 @@ ENVIRONMENT = {
 }
 TIMEOUT = 150  # seconds for one program; what takes longer hangs
 
+# Between a program and the system: who writes a line of RUN/metrics.jsonl waits as long as RUN.hold is there with the
+# number of this line or a lower one. Other threads, and signals, go on.
+HOLD = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+static void hold(int descriptor) {
+  static const char name[] = "/metrics.jsonl";
+  char link[64], path[4096], held[4096];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+  const ssize_t length = readlink(link, path, sizeof path - 1);
+  const ssize_t folder = length - (ssize_t)strlen(name);
+  if (folder <= 0) return;
+  path[length] = 0;
+  if (strcmp(path + folder, name) != 0) return;
+  snprintf(held, sizeof held, "%.*s.hold", (int)folder, path);
+  for (FILE* file; (file = fopen(held, "r")) != NULL; usleep(5000)) {
+    int from = 0, lines = 0;
+    const int read = fscanf(file, "%d", &from);
+    fclose(file);
+    FILE* metrics = fopen(path, "r");
+    for (int c; metrics && (c = getc(metrics)) != EOF;) lines += c == '\n';
+    if (metrics) fclose(metrics);
+    if (read != 1 || lines < from) return;
+  }
+}
+ssize_t write(int descriptor, const void* data, size_t size) {
+  const ssize_t done = ((ssize_t(*)(int, const void*, size_t))dlsym(RTLD_NEXT, "write"))(descriptor, data, size);
+  hold(descriptor);
+  return done;
+}
+ssize_t writev(int descriptor, const struct iovec* data, int count) {
+  const ssize_t done = ((ssize_t(*)(int, const struct iovec*, int))dlsym(RTLD_NEXT, "writev"))(descriptor, data, count);
+  hold(descriptor);
+  return done;
+}
+"""
+
 SUBJECTS = "我们 他们 老师 学生 朋友 医生 工人 同事 邻居 弟弟".split()
 TIMES = "今天 明天 昨天 早上 晚上 周末 现在 以后".split()
 PLACES = "在学校 在公司 在医院 在公园 在图书馆 在车站 在市场 在家里".split()
@@ -171,6 +212,31 @@ def shared_folder():
     return folder
 
 
+def preloaded(name, source):
+    """What LD_PRELOAD gets: the library made of this C source."""
+    file, library = shared_folder() / f"{name}.c", shared_folder() / f"{name}.so"
+    if not library.exists():
+        write(file, source)
+        built = subprocess.run(["cc", "-shared", "-fPIC", "-o", library, file, "-ldl"], capture_output=True, text=True)
+        if built.returncode != 0:
+            raise unittest.SkipTest(f"no C compiler: {built.stderr}")
+    return str(library)
+
+
+def holding():
+    """Environment of a training that `hold` can stop."""
+    return {**ENVIRONMENT, "LD_PRELOAD": preloaded("hold", HOLD)}
+
+
+def hold(out, lines):
+    """The training that writes to `out` will wait with that many lines of metrics (before it starts, or it may be late)."""
+    write(out.with_name(f"{out.name}.hold"), f"{lines}\n")
+
+
+def let_go(out):
+    out.with_name(f"{out.name}.hold").unlink()
+
+
 @functools.cache
 def shared_corpus():
     return Corpus(shared_folder() / "corpus")
@@ -245,21 +311,57 @@ def wait_for(what, happens, seconds=60):
         time.sleep(0.005)
 
 
+class Started:
+    """A training that goes on by itself; its folder may be held. What it says goes to a file, to be read meanwhile."""
+
+    def __init__(self, case, words, out, ranks=None):
+        self.out, self.said = out, out.with_name(f"{out.name}.stderr")
+        with open(self.said, "w") as errors:
+            self.process = subprocess.Popen(command("relmpi-train", *words, ranks=ranks), env=holding(),
+                                            stdout=subprocess.DEVNULL, stderr=errors)
+        case.addCleanup(lambda: self.process.poll() is None and self.process.kill())
+
+    def wait_for(self, what, happens):
+        """Fails at once if the run ends before."""
+        wait_for(what, lambda: happens() or self.process.poll() is not None)
+        if self.process.poll() is not None and not happens():
+            raise AssertionError(f"the run ended by itself before {what}: {self.said.read_text()}")
+
+    def wait_for_lines(self, lines):
+        self.wait_for(f"line {lines} of {self.out}", lambda: lines_of(self.out / "metrics.jsonl") >= lines)
+
+    def wait_for_words(self, words):
+        self.wait_for(f"'{words}' of {self.out}", lambda: words in self.said.read_text())
+
+    def end(self):
+        """Exit code, and what it said."""
+        return self.process.wait(timeout=TIMEOUT), self.said.read_text()
+
+
 def lines_of(path):
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 def ranks_of(process):
     """Process ids of the ranks that an mpirun has started."""
-    children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return [int(child) for child in children if "relmpi" in pathlib.Path(f"/proc/{child}/cmdline").read_text()]
+    def command_line(pid):
+        try:
+            return pathlib.Path(f"/proc/{pid}/cmdline").read_text()
+        except (FileNotFoundError, ProcessLookupError):  # it has just ended
+            return ""
+
+    try:
+        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [int(child) for child in children if "relmpi" in command_line(child)]
 
 
 def runs(pid):
     """Whether the process is there and no zombie (where nobody waits for orphans, those stay)."""
     try:
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

@@ -5,9 +5,12 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 import tempfile
-import time
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import testing  # noqa: E402
 
 TEMPLATE = pathlib.Path(__file__).resolve().parents[2] / "scripts/slurm/train.sbatch"
 # Runs until SIGUSR1, takes a moment for its checkpoint, exits 75; or ends at once with the code given.
@@ -53,16 +56,14 @@ class Template(unittest.TestCase):
         return subprocess.Popen(["bash", str(TEMPLATE), *arguments], env=variables, stdout=self.log, stderr=self.log)
 
     def end(self, process):
-        code = process.wait(timeout=20)
+        code = process.wait(timeout=60)
         self.log.close()
         calls = self.root / "scontrol.log"
         return code, (self.root / "log").read_text(), calls.read_text().split("\n")[:-1] if calls.exists() else []
 
     def stopped_by(self, number, **environment):
         process = self.start("--out", "a folder", **environment)
-        deadline = time.monotonic() + 10
-        while "ready" not in (self.root / "log").read_text() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        testing.wait_for("the trainer", lambda: "ready" in (self.root / "log").read_text())
         process.send_signal(number)
         return self.end(process)
 

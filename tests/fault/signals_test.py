@@ -2,9 +2,9 @@
 """SIGUSR1, SIGTERM and SIGINT at start-up, in a step, in an evaluation and in a checkpoint.   FOLDER-OF-PROGRAMS"""
 
 import json
+import os
 import pathlib
 import signal
-import subprocess
 import sys
 import time
 import unittest
@@ -22,16 +22,13 @@ class Signals(testing.ProgramCase):
                                 "--checkpoint-every", 4], more)
 
     def start(self, out, *more, ranks=None):
-        words = testing.command("relmpi-train", *self.training(out, *self.options(*more)), ranks=ranks)
-        process = subprocess.Popen(words, env=testing.ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        self.addCleanup(lambda: process.poll() is None and process.kill())
-        return process
+        return testing.Started(self, self.training(out, *self.options(*more)), out, ranks=ranks)
 
-    def end(self, process):
+    def end(self, run):
         began = time.monotonic()
-        _, errors = process.communicate(timeout=testing.TIMEOUT)
+        ended = run.end()
         self.assertLess(time.monotonic() - began, GRACE)
-        return process.returncode, errors
+        return ended
 
     def state(self, out):
         newest = max((out / "checkpoints").glob("step-*"))
@@ -61,15 +58,18 @@ class Signals(testing.ProgramCase):
         for ranks, number in ((None, signal.SIGTERM), (None, signal.SIGINT), (2, signal.SIGUSR1)):
             with self.subTest(ranks=ranks, signal=number.name):
                 out = self.path(f"{ranks}-{number.name}")
-                process = self.start(out, ranks=ranks)
+                testing.hold(out, 1)
+                run = self.start(out, ranks=ranks)
                 if ranks is None:  # before its first line of main a process can only die
-                    testing.wait_for("the handler", lambda: catches(process.pid, number))
+                    run.wait_for("the handler", lambda: catches(run.process.pid, number))
                 else:
-                    testing.wait_for("the ranks", lambda: len(testing.ranks_of(process)) == ranks)
-                    for pid in testing.ranks_of(process):
-                        testing.wait_for("the handler", lambda pid=pid: catches(pid, number))
-                process.send_signal(number)
-                code, errors = self.end(process)
+                    run.wait_for("the ranks", lambda: len(testing.ranks_of(run.process)) == ranks)
+                    for pid in testing.ranks_of(run.process):
+                        run.wait_for("the handler", lambda pid=pid: catches(pid, number))
+                run.process.send_signal(number)
+                run.wait_for_words("asked to stop")
+                testing.let_go(out)
+                code, errors = self.end(run)
                 self.assertEqual(code, 75, errors)
                 self.assertIn("asked to stop", errors)
                 self.assertLessEqual(self.state(out)["step"], 1)
@@ -83,10 +83,13 @@ class Signals(testing.ProgramCase):
         self.train(whole, *self.options(*more))
         for number in (signal.SIGTERM, signal.SIGINT):
             out = self.path(number.name)
-            process = self.start(out, *more)
-            testing.wait_for("step 5", lambda: testing.lines_of(out / "metrics.jsonl") >= 5 or process.poll() is not None)
-            process.send_signal(number)
-            code, errors = self.end(process)
+            testing.hold(out, 5)
+            run = self.start(out, *more)
+            run.wait_for_lines(5)
+            testing.let_go(out)
+            time.sleep(0.05)  # into the evaluation
+            run.process.send_signal(number)
+            code, errors = self.end(run)
             self.assertEqual(code, 75, errors)
             state = self.state(out)
             self.assertEqual((state["step"], state["evaluation_pending"]), (5, True), "the evaluation was over before the signal")
@@ -101,10 +104,10 @@ class Signals(testing.ProgramCase):
 
     def test_in_a_checkpoint(self):
         out = self.path("run")
-        process = self.start(out, "--checkpoint-every", 1, "--evaluate-every", 0, "--hidden", 256, "--intermediate", 1024, "--steps", 500)
-        testing.wait_for("a checkpoint in the making", lambda: any((out / "checkpoints").glob(".writing-*")), seconds=60)
-        process.send_signal(signal.SIGTERM)
-        code, errors = self.end(process)
+        run = self.start(out, "--checkpoint-every", 1, "--evaluate-every", 0, "--hidden", 256, "--intermediate", 1024, "--steps", 100000)
+        run.wait_for("a checkpoint in the making", lambda: any((out / "checkpoints").glob(".writing-*")))
+        run.process.send_signal(signal.SIGTERM)
+        code, errors = self.end(run)
         self.assertEqual(code, 75, errors)
         self.assertGreaterEqual(self.state(out)["step"], 1)
         self.assertEqual([path.name for path in (out / "checkpoints").glob(".*")], [])
@@ -113,27 +116,28 @@ class Signals(testing.ProgramCase):
         for first, second in ((signal.SIGUSR1, signal.SIGTERM), (signal.SIGINT, signal.SIGINT), (signal.SIGUSR1, signal.SIGUSR1)):
             with self.subTest(first=first.name, second=second.name):
                 out = self.path(f"{first.name}-{second.name}")
-                # Steps of many seconds, so that the first request cannot be answered meanwhile.
-                process = self.start(out, "--hidden", 768, "--layers", 12, "--intermediate", 3072, "--global-batch", 52,
-                                     "--heads", 12)
-                testing.wait_for("training", lambda: (out / "metrics.jsonl").exists() or process.poll() is not None)
-                time.sleep(0.5)
-                process.send_signal(first)
-                time.sleep(1.3)  # within a second it would be the same request
-                process.send_signal(second)
-                code, errors = self.end(process)
+                testing.hold(out, 1)  # the first request is not answered before that
+                run = self.start(out)
+                run.wait_for_lines(1)
+                run.process.send_signal(first)
+                run.wait_for_words("asked to stop")
+                time.sleep(1.1)  # within a second it would be the same request
+                run.process.send_signal(second)
+                code, errors = self.end(run)
                 self.assertEqual(code, -second, errors)
                 self.assertIn("asked to stop", errors)
                 self.assertIn("asked again", errors)
 
     def test_the_same_request_passed_on_twice_is_one(self):
         out = self.path("run")
-        process = self.start(out, "--steps", 100000, ranks=2)
-        testing.wait_for("steps", lambda: testing.lines_of(out / "metrics.jsonl") >= 5)
-        for pid in testing.ranks_of(process):
-            for _ in range(2):
-                subprocess.run(["kill", "-USR1", str(pid)], check=True)
-        code, errors = self.end(process)
+        testing.hold(out, 5)  # a rank that has ended could not be asked again
+        run = self.start(out, "--steps", 100000, ranks=2)
+        run.wait_for_lines(5)
+        for pid in testing.ranks_of(run.process):
+            for _ in range(2):  # without a program in between: within a second
+                os.kill(pid, signal.SIGUSR1)
+        testing.let_go(out)
+        code, errors = self.end(run)
         self.assertEqual(code, 75, errors)
 
 

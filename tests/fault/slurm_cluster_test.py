@@ -94,7 +94,7 @@ class Job:
         return found
 
     def hold(self):
-        """Stops its ranks amid the training, so that what comes next finds them there."""
+        """Stops its ranks amid the training, so that what comes next finds them there: it was submitted to wait for this."""
         try:
             testing.wait_for(f"step 4 of job {self.number}", lambda: self.steps() >= 4, PATIENCE)
         except AssertionError as late:
@@ -102,7 +102,8 @@ class Job:
         self.held = self.ranks()
         for pid in self.held:
             os.kill(pid, signal.SIGSTOP)
-        if len(self.held) != 2 or self.steps() > STEPS * 3 / 4:
+        testing.let_go(self.out)
+        if len(self.held) != 2 or self.steps() != 4:
             raise AssertionError(f"job {self.number} has {len(self.held)} ranks at step {self.steps()}: {self.log}")
 
     def go_on(self):
@@ -131,10 +132,15 @@ class Slurm(testing.ProgramCase):
     def options(cls):
         return ["--steps", STEPS, "--checkpoint-every", 50]
 
-    def submit(self, name, *sbatch, launch=None, out=None):
-        """A job; `launch` = None takes the template's mpirun. `out` is what --out is given."""
+    def submit(self, name, *sbatch, launch=None, out=None, hold_at=None, held=None):
+        """A job; `launch` = None takes the template's mpirun. `out` is what --out is given. At step `hold_at` it waits for
+        Job.hold; `held` are the folders of the runs that do, if there are several."""
         out = out or self.path(name)
         environment = {**ENVIRONMENT, "RELMPI_BIN": str(testing.PROGRAMS)}
+        if hold_at:
+            environment["LD_PRELOAD"] = testing.holding()["LD_PRELOAD"]
+            for folder in held or [out]:
+                testing.hold(folder, hold_at)
         if launch:
             environment["RELMPI_LAUNCH"] = launch
         log = self.path(f"{name}.log")
@@ -190,10 +196,12 @@ class Slurm(testing.ProgramCase):
     def test_jobs_that_meet_their_time_limit_or_are_preempted_go_on(self):
         """Slurm looks at both every 30 s, so they wait together. The limit's signal @10 comes 20 to 50 s after the start.
         srun's ranks are told when the grace begins, and write a checkpoint; mpirun is killed when it ends."""
-        limited = self.submit("limited", "--partition=urgent", "--time=1", "--signal=B:USR1@10")  # is not preempted there
-        told, killed = self.submit("told", launch=SRUN), self.submit("killed")
-        for job in (limited, told, killed):
+        told, killed = self.submit("told", launch=SRUN, hold_at=4), self.submit("killed", hold_at=4)
+        for job in (told, killed):
             job.hold()
+        # Is not preempted there. The last one: its minute does not wait for others to start.
+        limited = self.submit("limited", "--partition=urgent", "--time=1", "--signal=B:USR1@10", hold_at=4)
+        limited.hold()
         urgent = slurm("sbatch", "--parsable", "--partition=urgent", "--ntasks=4", "--output=/dev/null", "--wrap=true").strip()
         limited.wait_for_signal(signal.SIGUSR1)
         Job(urgent).wait_for_state("COMPLETED")
@@ -204,20 +212,22 @@ class Slurm(testing.ProgramCase):
         self.assertIn("DUE TO PREEMPTION", killed.log)
 
     def test_scancel_with_a_signal_stops_and_requeues_under_srun(self):
-        job = self.submit("run", launch=SRUN)
+        job = self.submit("run", launch=SRUN, hold_at=4)
         job.hold()
         slurm("scancel", "--batch", "--signal=USR1", job.number)
         job.wait_for_signal(signal.SIGUSR1)
         self.assert_went_on(job)
 
     def test_a_signal_while_the_ranks_start_requeues(self):
-        job = self.submit("run")
+        job = self.submit("run", hold_at=1)
         testing.wait_for("the start of both ranks", lambda: len(job.ranks()) == 2, PATIENCE)
         slurm("scancel", "--batch", "--signal=USR1", job.number)
+        wait_for_slurm("the signal", lambda: "asked to stop" in job.log or "stopped on request" in job.log)
+        testing.let_go(job.out)
         self.assert_ended_at_its_second_start(job)
 
     def test_cancelled_jobs_stay_away(self):
-        jobs = [self.submit("srun", launch=SRUN), self.submit("mpirun")]
+        jobs = [self.submit("srun", launch=SRUN, hold_at=4), self.submit("mpirun", hold_at=4)]
         for job in jobs:
             job.hold()
         slurm("scancel", *(job.number for job in jobs))
@@ -228,7 +238,8 @@ class Slurm(testing.ProgramCase):
 
     def test_tasks_of_an_array_are_requeued_one_by_one(self):
         out = self.path("run-%a")
-        array = self.submit("array", "--array=0-1", f"--output={self.path('%a.log')}", out=out)
+        array = self.submit("array", "--array=0-1", f"--output={self.path('%a.log')}", out=out, hold_at=4,
+                            held=[self.path(f"run-{n}") for n in (0, 1)])
         tasks = [Job(f"{array.number}_{n}", self.path(f"run-{n}"), self.path(f"{n}.log")) for n in (0, 1)]
         for task in tasks:
             task.hold()

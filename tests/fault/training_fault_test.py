@@ -43,8 +43,8 @@ PROMPT = 30  # seconds in which a job that lost a rank must end
 
 class Fault(testing.ProgramCase):
     def start(self, out, *more, ranks=None, **options):
-        words = testing.command("relmpi-train", *self.training(out, *LONG, *more), ranks=ranks)
-        process = subprocess.Popen(words, env=testing.ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        words = testing.command("relmpi-train", *self.training(out, *testing.options(LONG, more)), ranks=ranks)
+        process = subprocess.Popen(words, env=testing.holding(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                    text=True, **options)
         self.addCleanup(lambda: process.poll() is None and process.kill())
         return process
@@ -110,12 +110,16 @@ class Fault(testing.ProgramCase):
             for victim in (0, 1):
                 with self.subTest(name, victim=victim):
                     out = self.path(f"{name}-{victim}")
+                    if name == "evaluation":  # it begins when the one of step 3 is written, however long that takes
+                        testing.hold(out, 4)
                     process = self.start(out, *more, ranks=2)
                     self.wait_for_lines(out, 4 if name == "evaluation" else FIRST_IS_WHOLE, process)
                     if name == "checkpoint":
                         testing.wait_for("a checkpoint", lambda: any((out / "checkpoints").glob(".writing-*")))
                     else:
                         testing.wait_for("the one of step 3", lambda: any((out / "checkpoints").glob("step-*")))
+                        testing.let_go(out)
+                        time.sleep(0.05)  # into the evaluation
                     os.kill(testing.ranks_of(process)[victim], signal.SIGKILL)
                     _, errors = process.communicate(timeout=PROMPT)
                     self.assertNotEqual(process.returncode, 0, errors)
@@ -136,7 +140,8 @@ class Fault(testing.ProgramCase):
 
     def test_a_rank_that_hangs_is_noticed(self):
         out = self.path("run")
-        process = self.start(out, "--collective-timeout", 3, ranks=2)
+        # No checkpoints: a disk that takes seconds to answer would be noticed too.
+        process = self.start(out, "--collective-timeout", 3, "--checkpoint-every", 0, ranks=2)
         self.wait_for_lines(out, 5, process)
         pids = testing.ranks_of(process)
         os.kill(pids[1], signal.SIGSTOP)
@@ -250,14 +255,10 @@ class Fault(testing.ProgramCase):
         """fsync says EIO, as a dying disk does: a library between the program and the system says so for it."""
         out = self.path("run")
         self.six_of_nine_steps(out)
-        source = testing.write(self.path("eio.c"), EIO)
-        library = self.path("eio.so")
-        built = subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], capture_output=True, text=True)
-        if built.returncode != 0:
-            self.skipTest(f"no C compiler: {built.stderr}")
+        library = testing.preloaded("eio", EIO)
         for failing in ("model.safetensors", "optimizer.safetensors", "state.json", "COMPLETE"):
             with self.subTest(failing):
-                environment = {**testing.ENVIRONMENT, "LD_PRELOAD": str(library), "FAILING_FILE": failing}
+                environment = {**testing.ENVIRONMENT, "LD_PRELOAD": library, "FAILING_FILE": failing}
                 words = testing.command("relmpi-train", *self.training(out, "--steps", 9, "--checkpoint-every", 3))
                 done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=testing.TIMEOUT)
                 self.assert_refused(done, out / "checkpoints", failing, "Input/output error", code=1)

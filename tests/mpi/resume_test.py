@@ -5,7 +5,6 @@ import json
 import pathlib
 import shutil
 import signal
-import subprocess
 import sys
 import unittest
 
@@ -23,18 +22,15 @@ class Resume(testing.ProgramCase):
         return testing.options(usual, more)
 
     def stop_after(self, lines, out, *more, ranks=None):
-        """Sends SIGUSR1 once metrics.jsonl has `lines` lines. Returns state.json of the checkpoint, or None where the run
-        was faster."""
-        words = testing.command("relmpi-train", *self.training(out, *self.options(*more)), ranks=ranks)
-        with subprocess.Popen(words, env=testing.ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              text=True) as process:
-            testing.wait_for(f"line {lines} of {out}",
-                             lambda: testing.lines_of(out / "metrics.jsonl") >= lines or process.poll() is not None)
-            process.send_signal(signal.SIGUSR1)
-            _, errors = process.communicate(timeout=testing.TIMEOUT)
-        if process.returncode == 0:
-            return None
-        self.assertEqual(process.returncode, 75, errors)
+        """SIGUSR1 at the step whose line is number `lines` of metrics.jsonl. Returns state.json of the checkpoint."""
+        testing.hold(out, lines)
+        run = testing.Started(self, self.training(out, *self.options(*more)), out, ranks=ranks)
+        run.wait_for_lines(lines)
+        run.process.send_signal(signal.SIGUSR1)
+        run.wait_for_words("asked to stop")
+        testing.let_go(out)
+        code, errors = run.end()
+        self.assertEqual(code, 75, errors)
         newest = max((out / "checkpoints").glob("step-*"))
         self.assertTrue((newest / "COMPLETE").exists())
         self.assertIn("stopped on request", errors)
@@ -55,19 +51,14 @@ class Resume(testing.ProgramCase):
     def stopped_twice(self, name, *more, ranks=None):
         whole = self.path(f"{name}-whole")
         self.train(whole, *self.options(*more), ranks=ranks)
-        for attempt in range(3):
-            out = self.path(f"{name}-{attempt}")
-            first = self.stop_after(3, out, *more, ranks=ranks)
-            # Old lines must not be taken for new ones.
-            second = first and first["step"] < 10 and self.stop_after(12, out, *more, ranks=ranks)
-            if not second:
-                continue
-            self.assertLess(first["step"], second["step"])
-            done = self.train(out, *self.options(*more), ranks=ranks)
-            self.assertIn(f"{second['step']} of {STEPS} steps done", done.stderr)
-            self.assert_same_run(out, whole)
-            return first, second
-        self.fail("the runs ended before they could be stopped")
+        out = self.path(name)
+        first = self.stop_after(3, out, *more, ranks=ranks)
+        second = self.stop_after(12, out, *more, ranks=ranks)
+        self.assertLess(first["step"], second["step"])
+        done = self.train(out, *self.options(*more), ranks=ranks)
+        self.assertIn(f"{second['step']} of {STEPS} steps done", done.stderr)
+        self.assert_same_run(out, whole)
+        return first, second
 
     def test_one_process_fp32(self):
         first, second = self.stopped_twice("run")
