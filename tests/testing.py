@@ -39,6 +39,7 @@ TIMEOUT = 150  # seconds for one program; what takes longer hangs
 HOLD = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -65,12 +66,16 @@ static void hold(int descriptor) {
 }
 ssize_t write(int descriptor, const void* data, size_t size) {
   const ssize_t done = ((ssize_t(*)(int, const void*, size_t))dlsym(RTLD_NEXT, "write"))(descriptor, data, size);
+  const int error = errno;
   hold(descriptor);
+  errno = error;  // a full disk's, say
   return done;
 }
 ssize_t writev(int descriptor, const struct iovec* data, int count) {
   const ssize_t done = ((ssize_t(*)(int, const struct iovec*, int))dlsym(RTLD_NEXT, "writev"))(descriptor, data, count);
+  const int error = errno;
   hold(descriptor);
+  errno = error;  // a full disk's, say
   return done;
 }
 """
