@@ -1,6 +1,7 @@
 #include "data/loader/loader.h"
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <set>
 #include <thread>
@@ -287,12 +288,17 @@ TEST_F(LoaderTest, StopsCleanlyAtAnyMoment) {
 
 TEST_F(LoaderTest, WaitingIsMeasured) {
   LoaderOptions slow = options(1);
-  slow.allocate = [](std::size_t bytes) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(4));
+  // Before this the reader would get ahead by as much as this thread is late.
+  std::atomic<bool> waited_for = false;
+  slow.allocate = [&](std::size_t bytes) {
+    waited_for.wait(false);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
     return std::shared_ptr<void>(std::malloc(bytes), std::free);
   };
   Loader loader(dataset_, slow);
   EXPECT_EQ(loader.seconds_waited(), 0);
+  waited_for = true;
+  waited_for.notify_all();
   loader.next();
   EXPECT_GT(loader.seconds_waited(), .015);  // five micro-batches
   EXPECT_EQ(loader.steps_per_epoch(), kSteps);
