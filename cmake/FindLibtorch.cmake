@@ -4,6 +4,7 @@
 # PyTorch's own package file cannot be used with the wheel: it demands a CUDA toolkit. The wheel's libraries and
 # headers are complete without one.
 #
+#   Libtorch::headers its headers alone
 #   Libtorch::torch   libtorch, with its CUDA half where the libraries have one
 #   Libtorch::cuda    CUDA runtime headers (interface; empty without CUDA)
 #   Libtorch::nccl    the one NCCL that libtorch itself uses
@@ -54,13 +55,14 @@ set(_link_options "LINKER:--push-state,--no-as-needed" "-lstdc++" "LINKER:--pop-
 if(NOT TARGET Libtorch::torch)
   add_library(Libtorch::cuda INTERFACE IMPORTED)
   add_library(Libtorch::nccl INTERFACE IMPORTED)
+  add_library(Libtorch::headers INTERFACE IMPORTED)
   add_library(Libtorch::torch INTERFACE IMPORTED)
   # After the system's own folders: the wheel carries another fmt, which spdlog must not see.
-  target_compile_options(Libtorch::torch INTERFACE
+  target_compile_options(Libtorch::headers INTERFACE
                          "SHELL:-idirafter ${LIBTORCH_ROOT}/include"
                          "SHELL:-idirafter ${LIBTORCH_ROOT}/include/torch/csrc/api/include")
   target_link_options(Libtorch::torch INTERFACE ${_link_options})
-  target_link_libraries(Libtorch::torch INTERFACE
+  target_link_libraries(Libtorch::torch INTERFACE Libtorch::headers
                         ${LIBTORCH_LIBRARY} ${LIBTORCH_CPU_LIBRARY} ${LIBTORCH_C10_LIBRARY})
   if(LIBTORCH_HAS_CUDA)
     target_include_directories(Libtorch::cuda SYSTEM INTERFACE ${LIBTORCH_CUDA_INCLUDE})

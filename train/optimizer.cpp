@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "model/dtype.h"
+
 namespace relmpi {
 namespace {
 
@@ -24,7 +26,7 @@ double schedule_factor(Schedule schedule, std::int64_t step, std::int64_t total,
 }
 
 Optimizer::Optimizer(Parameters& parameters, const TrainOptions& options)
-    : parameters_(parameters), options_(options), dynamic_scale_(options.precision == "fp16") {
+    : parameters_(parameters), options_(options), dynamic_scale_(dtype_of(options.precision) == at::kHalf) {
   const at::TensorOptions scalar = parameters.flat().options();
   exp_avg_ = at::zeros_like(parameters.flat());
   exp_avg_sq_ = at::zeros_like(parameters.flat());

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "base/torch_headers.h"
 #include "dist/devices/gpus.h"
+#include "model/dtype.h"
 #include "train/debug.h"
 
 namespace relmpi {

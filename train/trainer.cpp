@@ -9,6 +9,7 @@
 #include "dist/ranks/agreement.h"
 #include "dist/ranks/doctor.h"
 #include "dist/ranks/signals.h"
+#include "model/dtype.h"
 #include "train/debug.h"
 #include "train/identity.h"
 

@@ -8,6 +8,7 @@
 #include "dist/ranks/agreement.h"
 #include "dist/ranks/backends.h"
 #include "dist/ranks/rank_device.h"
+#include "model/dtype.h"
 
 namespace relmpi {
 namespace {

@@ -22,10 +22,6 @@ namespace {
 
 const std::set<std::string> kMayDiffer{"device", "threads", "model", "prompts", "items"};
 
-const char* name_of(at::ScalarType dtype) {
-  return dtype == at::kFloat ? "fp32" : dtype == at::kBFloat16 ? "bf16" : "fp16";
-}
-
 // Several ranks: the model is whole on each, on a device of its own.
 PlacementOptions placement_of_rank(const PlacementOptions& asked, Communicator& communicator) {
   if (communicator.size() == 1) return asked;
@@ -111,7 +107,7 @@ LlmSession::LlmSession(const LlmSessionOptions& options, std::unique_ptr<Communi
   const auto mb = [](std::int64_t bytes) { return static_cast<double>(bytes) / 1e6; };
   spdlog::info(
       "{} in {}: {:.0f} MB of weights; estimated: {:.0f} MB of keys and values, {:.0f} MB of activations",
-      options.model, name_of(llm.decoder.dtype()), mb(llm.decoder.weights().bytes()),
+      options.model, dtype_name(llm.decoder.dtype()), mb(llm.decoder.weights().bytes()),
       mb(llm.need.kv_cache_per_layer * llm.decoder.config().num_hidden_layers), mb(llm.need.activations));
   if (llm.decoder.places().devices.size() > 1)
     for (const auto& [place, layers] : layers_by_place(llm.decoder.config(), llm.map))
@@ -125,7 +121,7 @@ nlohmann::ordered_json LlmSession::header(const LlmSessionOptions& options,
   for (const auto& [prefix, place] : llm.map.entries) map[prefix] = to_string(place);
   return {{"model", options.model},
           {"model_type", llm.decoder.config().model_type},
-          {"dtype", name_of(llm.decoder.dtype())},
+          {"dtype", dtype_name(llm.decoder.dtype())},
           {"device_map", map},
           {"rehearsed", options.llm.rehearse},
           {"weight_bytes", llm.decoder.weights().bytes()},

@@ -2,20 +2,11 @@
 
 #include <ATen/ATen.h>
 
-#include "base/error.h"
-
 namespace relmpi {
 
 Heads forward(const Weights& weights, const ModelConfig& config, const Inputs& inputs,
               const at::Tensor& prompt, const at::Tensor& table, Mode mode) {
   return run_heads(weights, config, inputs, encode(weights, config, inputs, prompt, mode), table, mode);
-}
-
-at::ScalarType dtype_of(const std::string& precision) {
-  if (precision == "fp32") return at::kFloat;
-  if (precision == "bf16") return at::kBFloat16;
-  if (precision == "fp16") return at::kHalf;
-  throw InputError("precision '{}' is unknown; choose fp32, bf16 or fp16", precision);
 }
 
 Predictor::Predictor(const Model& model, at::ScalarType dtype)

@@ -11,9 +11,6 @@ namespace relmpi {
 Heads forward(const Weights& weights, const ModelConfig& config, const Inputs& inputs,
               const at::Tensor& prompt, const at::Tensor& table, Mode mode);
 
-// compute dtype by name: fp32, bf16, fp16. Throws InputError for another name.
-at::ScalarType dtype_of(const std::string& precision);
-
 // A model ready to answer, with the parameters as they are now: prompt vectors are computed once.
 class Predictor {
  public:

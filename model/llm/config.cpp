@@ -209,11 +209,10 @@ std::vector<std::int64_t> end_tokens(const std::filesystem::path& folder, const 
   return ids;
 }
 
-std::string weight_dtype(const std::string& option, const LlmConfig& config) {
+at::ScalarType weight_dtype(const std::string& option, const LlmConfig& config) {
   const std::string& name = option.empty() ? config.dtype : option;
-  if (name == "fp32" || name == "float32" || name.empty()) return "fp32";
-  if (name == "bf16" || name == "bfloat16") return "bf16";
-  if (name == "fp16" || name == "float16") return "fp16";
+  if (name.empty()) return at::kFloat;
+  if (const auto dtype = find_dtype(name)) return *dtype;
   if (!option.empty()) throw InputError("--dtype {}: fp32, bf16 or fp16 was expected", option);
   throw InputError("config.json says that the weights are {}; give --dtype fp32, bf16 or fp16", name);
 }

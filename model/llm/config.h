@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "model/dtype.h"
+
 namespace relmpi {
 
 enum class RopeScaling { kNone, kLlama3, kYarn };
@@ -59,9 +61,9 @@ struct LlmConfig {
 // architecture, or not built (sliding windows in use, other kinds of RoPE scaling or activation).
 LlmConfig load_llm_config(const std::filesystem::path& file);
 
-// The type of the weights as loaded, fp32, bf16 or fp16: what --dtype asks for, else what config.json says,
-// else fp32. Throws InputError naming the one that says something else.
-std::string weight_dtype(const std::string& option, const LlmConfig& config);
+// The type of the weights as loaded: what --dtype asks for, else what config.json says, else fp32. Throws
+// InputError naming the one that says something else than fp32, bf16 or fp16.
+at::ScalarType weight_dtype(const std::string& option, const LlmConfig& config);
 
 // The token ids in `folder`/generation_config.json that end a text, else those in config.json; may be empty.
 // Throws InputError for one outside the vocabulary.

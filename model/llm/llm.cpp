@@ -71,11 +71,6 @@ DeviceMap map_for(const LlmOptions& options, const LlmConfig& config, const Mode
 
 }  // namespace
 
-at::ScalarType llm_dtype(const std::string& name, const LlmConfig& config) {
-  const std::string type = weight_dtype(name, config);
-  return type == "fp32" ? at::kFloat : type == "bf16" ? at::kBFloat16 : at::kHalf;
-}
-
 LlmPlaces places_of(const DeviceMap& map, const LlmConfig& config, bool rehearse) {
   LlmPlaces places;
   std::map<Place, std::size_t> slots;
@@ -95,13 +90,13 @@ LlmPlaces places_of(const DeviceMap& map, const LlmConfig& config, bool rehearse
 Llm open_llm(const LlmOptions& options,
              const std::function<Workload(const BpeTokenizer&, const LlmConfig&)>& workload) {
   const LlmConfig config = load_llm_config(options.folder / "config.json");
-  const at::ScalarType dtype = llm_dtype(options.dtype, config);
+  const at::ScalarType dtype = weight_dtype(options.dtype, config);
   BpeTokenizer tokenizer = BpeTokenizer::load(options.folder);
   if (tokenizer.vocabulary_size() > config.vocab_size)
     throw InputError(
         "{}: tokenizer.json has {} tokens, but the embedding {} rows (vocab_size): files of different models",
         options.folder.string(), tokenizer.vocabulary_size(), config.vocab_size);
-  const auto value_bytes = static_cast<int>(c10::elementSize(dtype));
+  const auto value_bytes = value_bytes_of(dtype);
   const ModelTree tree = decoder_tree(config, value_bytes);
   Workload work = workload ? workload(tokenizer, config) : Workload{options.batch, options.length};
   work.length = std::min(work.length, config.max_position_embeddings);

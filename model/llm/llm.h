@@ -47,9 +47,6 @@ struct Workload {
 Llm open_llm(const LlmOptions& options,
              const std::function<Workload(const BpeTokenizer&, const LlmConfig&)>& workload = {});
 
-// Of weight_dtype(name, config).
-at::ScalarType llm_dtype(const std::string& name, const LlmConfig& config);
-
 // The slots of a map: one for each place it names. `rehearse`: all of them on the CPU.
 LlmPlaces places_of(const DeviceMap& map, const LlmConfig& config, bool rehearse);
 

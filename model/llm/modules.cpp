@@ -1,7 +1,5 @@
 #include "model/llm/modules.h"
 
-#include "base/error.h"
-
 namespace relmpi {
 namespace {
 
@@ -99,10 +97,5 @@ ModelTree decoder_tree(const LlmConfig& config, int value_bytes) {
 }
 
 std::string decoder_layer_name(std::int64_t layer) { return "model.layers." + std::to_string(layer); }
-
-int value_bytes_of(const std::string& dtype) {
-  RELMPI_CHECK(dtype == "fp32" || dtype == "bf16" || dtype == "fp16");
-  return dtype == "fp32" ? 4 : 2;
-}
 
 }  // namespace relmpi

@@ -17,7 +17,4 @@ ModelTree decoder_tree(const LlmConfig& config, int value_bytes);
 // "model.layers.7", a module that is never split.
 std::string decoder_layer_name(std::int64_t layer);
 
-// Of a type as weight_dtype names it: 2 for bf16 and fp16, 4 for fp32.
-int value_bytes_of(const std::string& dtype);
-
 }  // namespace relmpi

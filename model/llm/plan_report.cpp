@@ -130,7 +130,7 @@ ordered_json make_plan_document(const PlanOptions& options, nlohmann::json (*dev
   std::filesystem::path file(options.model_config);
   if (std::filesystem::is_directory(file)) file /= "config.json";
   const LlmConfig config = load_llm_config(file);
-  const std::string dtype = weight_dtype(options.dtype, config);
+  const at::ScalarType dtype = weight_dtype(options.dtype, config);
   const int value_bytes = value_bytes_of(dtype);
   const ModelTree tree = decoder_tree(config, value_bytes);
   const PlacementChoice choice = choose_placement(options.placement);
@@ -157,7 +157,7 @@ ordered_json make_plan_document(const PlanOptions& options, nlohmann::json (*dev
           {"max_memory", by_place(plan.limits)},
           {"bytes", model_bytes(tree)},
           {"per_device_bytes", by_place(bytes)},
-          {"dtype", dtype},
+          {"dtype", dtype_name(dtype)},
           {"limits", by_place(limits)},
           {"reserve", by_place(reserve)},
           {"batch", options.batch},

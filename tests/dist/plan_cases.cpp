@@ -28,7 +28,7 @@ Module module_of(const ordered_json& node, const std::string& name) {
 ModelTree tree_of(const ordered_json& question) {
   if (question.contains("config"))
     return decoder_tree(load_llm_config(question["config"].get<std::string>()),
-                        value_bytes_of(question["dtype"]));
+                        value_bytes_of(dtype_of(question["dtype"])));
   return {module_of(question.at("tree"), ""), question.at("tied"), question.at("no_split")};
 }
 

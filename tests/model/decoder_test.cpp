@@ -194,10 +194,10 @@ TEST(LlmFolder, YarnLengthensTheContext) {
 
 TEST(LlmFolder, TheTypeOfTheWeightsIsTheOptionsOrTheFiles) {
   LlmConfig config;
-  EXPECT_EQ(weight_dtype("", config), "fp32");
+  EXPECT_EQ(weight_dtype("", config), at::kFloat);
   config.dtype = "bfloat16";
-  EXPECT_EQ(weight_dtype("", config), "bf16");
-  EXPECT_EQ(weight_dtype("fp16", config), "fp16");
+  EXPECT_EQ(weight_dtype("", config), at::kBFloat16);
+  EXPECT_EQ(weight_dtype("fp16", config), at::kHalf);
   config.dtype = "float64";
   EXPECT_NE(
       input_error([&] { weight_dtype("", config); }).find("config.json says that the weights are float64"),

@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/tool.h"
 #include "model/dgca/predictor.h"
+#include "model/dtype.h"
 #include "model/safetensors.h"
 
 namespace relmpi {

@@ -125,7 +125,7 @@ int main(int argc, char** argv) {
   return run_tool(app, argc, argv, [&] {
     const auto prompts = nlohmann::json::parse(read_file(options.ids)).get<std::vector<Ids>>();
     const LlmConfig config = load_llm_config(std::filesystem::path(options.model) / "config.json");
-    Decoder decoder(options.model, config, llm_dtype(options.dtype, config),
+    Decoder decoder(options.model, config, weight_dtype(options.dtype, config),
                     dealt_places(config, options.slots));
     if (logits->parsed())
       dump_logits(options, decoder, prompts);

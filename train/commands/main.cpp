@@ -14,6 +14,7 @@
 #include "dist/ranks/rank_device.h"
 #include "dist/ranks/signals.h"
 #include "model/dgca/attention.h"
+#include "model/dtype.h"
 #include "train/command_line.h"
 #include "train/debug.h"
 #include "train/trainer.h"

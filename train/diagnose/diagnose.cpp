@@ -9,6 +9,7 @@
 #include "dist/devices/gpus.h"
 #include "dist/devices/peak_memory.h"
 #include "model/dgca/flops.h"
+#include "model/dtype.h"
 #include "train/diagnose/encoder_step.h"
 #include "train/diagnose/trace.h"
 #include "train/step.h"

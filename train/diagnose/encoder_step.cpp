@@ -2,6 +2,7 @@
 
 #include "base/torch_headers.h"
 #include "model/dgca/predictor.h"
+#include "model/dtype.h"
 
 namespace relmpi {
 
