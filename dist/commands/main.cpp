@@ -5,6 +5,7 @@
 
 #include "base/tool.h"
 #include "base/torch_headers.h"
+#include "dist/commands/plan.h"
 #include "dist/devices/gpus.h"
 #include "dist/devices/host_checks.h"
 #include "dist/ranks/backends.h"
@@ -53,8 +54,8 @@ int main(int argc, char** argv) {
       return 0;
     }
     if (*plan) {
-      const auto document = make_plan_document(plan_options, [] { return describe_devices(); });
-      fmt::print("{}", json ? document.dump() + "\n" : plan_text(document));
+      const LlmPlan made = make_plan(plan_options);
+      fmt::print("{}", json ? to_json(made).dump() + "\n" : to_text(made));
       return 0;
     }
     const CommunicatorOptions options;

@@ -41,6 +41,8 @@ std::string to_string(Place place) {
   return place == Place::disk() ? "disk" : std::to_string(place.number);
 }
 
+std::string device_name(Place place) { return (place.is_gpu() ? "cuda:" : "") + to_string(place); }
+
 const Place* DeviceMap::find(std::string_view name) const {
   const std::pair<std::string, Place>* best = nullptr;
   for (const auto& entry : entries) {

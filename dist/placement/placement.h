@@ -27,7 +27,8 @@ struct Place {
   auto operator<=>(const Place&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
-std::string to_string(Place place);  // "0", "cpu", "disk"
+std::string to_string(Place place);    // "0", "cpu", "disk"
+std::string device_name(Place place);  // "cuda:0", "cpu", "disk"
 
 enum class TensorKind {
   kParameter,

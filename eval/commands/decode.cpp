@@ -11,6 +11,7 @@
 #include "eval/llm/llm_session.h"
 #include "eval/llm/prompts.h"
 #include "model/decoding/generation.h"
+#include "model/decoding/plain.h"
 
 namespace relmpi {
 namespace {
@@ -20,6 +21,9 @@ using nlohmann::ordered_json;
 struct DecodeOptions {
   LlmSessionOptions session;
   GenerationOptions generation;
+  SamplingOptions sampling;
+  std::uint64_t seed = 0;
+  std::int64_t batch = 1;
   std::vector<std::string> methods{"plain"}, texts;
   std::string prompts, out;
   bool chat = false, json = false;
@@ -67,8 +71,8 @@ ordered_json row_of(const Request& request, const Answer& answer) {
           {"finish_reason", to_string(answer.finish)},
           {"ttft", answer.ttft},
           {"latency", answer.latency},
-          {"drafted", 0},
-          {"accepted", 0},
+          {"drafted", answer.drafted},
+          {"accepted", answer.accepted},
           {"target_calls", answer.forward_passes}};
 }
 
@@ -88,12 +92,13 @@ ordered_json run_requests(Llm& llm, const std::vector<Request>& requests, const 
     };
   Progress progress("decoding", static_cast<std::int64_t>(mine.size()), communicator.rank() == 0 && !on_text);
   ordered_json rows = ordered_json::array();
-  const auto batch = static_cast<std::size_t>(options.session.llm.batch);
+  const auto batch = static_cast<std::size_t>(options.batch);
+  const auto method = plain_method(llm.decoder, options.sampling, options.seed);
   for (std::size_t first = 0; first < mine.size(); first += batch) {
     const std::vector<Request> part(
         mine.begin() + static_cast<std::ptrdiff_t>(first),
         mine.begin() + static_cast<std::ptrdiff_t>(std::min(first + batch, mine.size())));
-    const auto answers = generate(llm, part, options.generation, on_text);
+    const auto answers = generate(llm.folder, *method, part, options.generation, on_text);
     for (std::size_t i = 0; i < part.size(); ++i) rows.push_back(row_of(part[i], answers[i]));
     progress.update(static_cast<std::int64_t>(std::min(first + batch, mine.size())));
   }
@@ -137,27 +142,27 @@ int run_decode(const DecodeOptions& options, std::unique_ptr<Communicator>& comm
   for (const std::string& method : options.methods)
     if (method != "plain") throw InputError("--methods {}: built is \"plain\", one token a pass", method);
   options.generation.validate();
-  if (options.session.llm.batch < 1)
-    throw InputError("--batch is {}, but must be at least 1", options.session.llm.batch);
+  options.sampling.validate();
+  if (options.batch < 1) throw InputError("--batch is {}, but must be at least 1", options.batch);
   const auto prompts = prompts_of(options);
   const auto file = result_file(options.out, "decode.json");
   std::vector<Request> requests;
-  const auto encode_all = [&](const BpeTokenizer& tokenizer, const LlmConfig& config) {
+  const auto encode_all = [&](const LlmFolder& folder) {
     std::optional<ChatTemplate> chat;
-    if (options.chat) chat = ChatTemplate::load(options.session.model);
+    if (options.chat) chat = ChatTemplate::load(folder.path);
     std::int64_t longest = 0;
     for (const Prompt& prompt : prompts) {
-      requests.push_back({encode_prompt(prompt, tokenizer, chat ? &*chat : nullptr),
+      requests.push_back({encode_prompt(prompt, folder.tokenizer, chat ? &*chat : nullptr),
                           static_cast<std::int64_t>(requests.size())});
       const auto length = static_cast<std::int64_t>(requests.back().prompt.size());
-      if (length >= config.max_position_embeddings)
+      if (length >= folder.config.max_position_embeddings)
         throw InputError(
             "{}: the prompt has {} tokens; the model's context is {} (max_position_embeddings), with the "
             "answer; shorten it",
-            prompt.place, length, config.max_position_embeddings);
+            prompt.place, length, folder.config.max_position_embeddings);
       longest = std::max(longest, length);
     }
-    return Workload{.batch = std::min(options.session.llm.batch, static_cast<std::int64_t>(requests.size())),
+    return Workload{.batch = std::min(options.batch, static_cast<std::int64_t>(requests.size())),
                     .length = longest + options.generation.max_new_tokens};
   };
   LlmSession session(options.session, communicator, text_of(prompts), encode_all);
@@ -179,8 +184,9 @@ int run_decode(const DecodeOptions& options, std::unique_ptr<Communicator>& comm
   return 0;
 }
 
-void add_generation_options(CLI::App& sub, GenerationOptions& generation) {
-  SamplingOptions& sampling = generation.sampling;
+void add_generation_options(CLI::App& sub, DecodeOptions& options) {
+  GenerationOptions& generation = options.generation;
+  SamplingOptions& sampling = options.sampling;
   sub.add_option("--max-new-tokens", generation.max_new_tokens, "longest answer")->capture_default_str();
   sub.add_option("--temperature", sampling.temperature, "0 = greedy: the most probable token")
       ->capture_default_str();
@@ -195,8 +201,7 @@ void add_generation_options(CLI::App& sub, GenerationOptions& generation) {
       ->capture_default_str();
   sub.add_option("--stop", generation.stop,
                  "an answer ends before this text, special tokens left out (may be given several times)");
-  sub.add_option("--seed", generation.seed,
-                 "of the random choices; an answer depends on it and on its number")
+  sub.add_option("--seed", options.seed, "of the random choices; an answer depends on it and on its number")
       ->capture_default_str();
   sub.add_flag("--ignore-eos", generation.ignore_end, "go on beyond end tokens, to --max-new-tokens");
 }
@@ -215,9 +220,8 @@ void add_decode_command(CLI::App& app, std::function<int()>& body,
   sub->add_option("--methods", options->methods, "plain: one token a pass")
       ->delimiter(',')
       ->capture_default_str();
-  add_generation_options(*sub, options->generation);
-  sub->add_option("--batch", options->session.llm.batch, "prompts that decode together on a rank")
-      ->capture_default_str();
+  add_generation_options(*sub, *options);
+  sub->add_option("--batch", options->batch, "prompts that decode together on a rank")->capture_default_str();
   sub->add_option("--out", options->out, "folder for decode.json");
   sub->add_flag("--json", options->json, "print one JSON document");
   sub->footer(

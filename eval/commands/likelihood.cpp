@@ -191,10 +191,10 @@ int run_likelihood(const LikelihoodOptions& options, std::unique_ptr<Communicato
   const auto items = read_items(options.items);
   const auto file = result_file(options.out, "likelihood.json");
   std::vector<std::vector<Split>> choices;
-  const auto encode_all = [&](const BpeTokenizer& tokenizer, const LlmConfig& config) {
+  const auto encode_all = [&](const LlmFolder& folder) {
     std::size_t longest = 1;
     for (const Item& item : items) {
-      choices.push_back(choices_of(item, tokenizer, config));
+      choices.push_back(choices_of(item, folder.tokenizer, folder.config));
       for (const Split& choice : choices.back()) longest = std::max(longest, choice.length());
     }
     return Workload{1, static_cast<std::int64_t>(longest)};

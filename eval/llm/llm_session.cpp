@@ -31,7 +31,7 @@ PlacementOptions placement_of_rank(const PlacementOptions& asked, Communicator& 
         "device of its own (--device)",
         communicator.size());
   const at::Device device = choose_device(communicator, asked.device.empty() ? "auto" : asked.device);
-  return {.device_map = device.is_cuda() ? fmt::format("cuda:{}", static_cast<int>(device.index())) : "cpu",
+  return {.device_map = device_name(device.is_cuda() ? Place::gpu(device.index()) : Place::cpu()),
           .device_id = std::nullopt,
           .device = ""};
 }
@@ -49,14 +49,15 @@ MemoryLimits memory_at_hand(const PlacementOptions& placement, const Communicato
   return limits;
 }
 
-using WorkloadOf = std::function<Workload(const BpeTokenizer&, const LlmConfig&)>;
+using WorkloadOf = std::function<Workload(const LlmFolder&)>;
 
 Llm open(const LlmSessionOptions& options, Communicator& communicator, const WorkloadOf& workload) {
-  LlmOptions llm = options.llm;
-  llm.folder = options.model;
-  llm.placement = placement_of_rank(llm.placement, communicator);
-  llm.at_hand = memory_at_hand(llm.placement, communicator);
-  return open_llm(llm, workload);
+  LlmFolder folder = open_llm_folder(options.model);
+  const Workload work = workload(folder);
+  LlmPlacement where = options.where;
+  where.placement = placement_of_rank(where.placement, communicator);
+  LlmPlan plan = plan_llm(folder.config, where, work, memory_at_hand(where.placement, communicator));
+  return load_llm(std::move(folder), std::move(plan));
 }
 
 // The communicator of this process, with its log and threads.
@@ -81,19 +82,19 @@ Communicator& start(const LlmSessionOptions& options, std::unique_ptr<Communicat
 void LlmSessionOptions::add_to(CLI::App& to) {
   command = &to;
   to.add_option("--model", model, "Hugging Face folder of a Llama, Qwen2, Qwen2.5 or Qwen3")->required();
-  to.add_option("--dtype", llm.dtype, "fp32, bf16 or fp16; default: as the weights are stored");
+  to.add_option("--dtype", where.dtype, "fp32, bf16 or fp16; default: as the weights are stored");
   to.add_option(
-      "--device-map", llm.placement.device_map,
+      "--device-map", where.placement.device_map,
       "auto, balanced, balanced_low_0, sequential, cuda:N, cpu, GPUs such as 0,1, or FILE.json; see "
       "relmpi-doctor plan");
-  to.add_option("--device-id", llm.placement.device_id, "one GPU; --device-map goes before");
-  to.add_option("--device", llm.placement.device, "auto, cpu, cuda or cuda:N; --device-id goes before");
-  to.add_option("--max-memory", llm.max_memory,
+  to.add_option("--device-id", where.placement.device_id, "one GPU; --device-map goes before");
+  to.add_option("--device", where.placement.device, "auto, cpu, cuda or cuda:N; --device-id goes before");
+  to.add_option("--max-memory", where.max_memory,
                 "bytes that weights and cache may take, such as 0=24GiB,cpu=64GiB; default: what is free");
-  to.add_option("--reserve", llm.reserve,
+  to.add_option("--reserve", where.reserve,
                 "memory kept free on each GPU for cache and activations: a size, or auto (estimated)")
       ->capture_default_str();
-  to.add_flag("--rehearse", llm.rehearse,
+  to.add_flag("--rehearse", where.rehearse,
               "the GPUs of --max-memory and --device-map are this machine's CPU: tries a map without them");
   to.add_option("--threads", threads, "CPU threads of a rank; 0 = its share of the cores")
       ->capture_default_str();
@@ -107,23 +108,24 @@ LlmSession::LlmSession(const LlmSessionOptions& options, std::unique_ptr<Communi
   const auto mb = [](std::int64_t bytes) { return static_cast<double>(bytes) / 1e6; };
   spdlog::info(
       "{} in {}: {:.0f} MB of weights; estimated: {:.0f} MB of keys and values, {:.0f} MB of activations",
-      options.model, dtype_name(llm.decoder.dtype()), mb(llm.decoder.weights().bytes()),
-      mb(llm.need.kv_cache_per_layer * llm.decoder.config().num_hidden_layers), mb(llm.need.activations));
+      options.model, dtype_name(llm.plan.dtype), mb(llm.decoder.weights().bytes()),
+      mb(llm.plan.need.kv_cache_per_layer * llm.folder.config.num_hidden_layers),
+      mb(llm.plan.need.activations));
   if (llm.decoder.places().devices.size() > 1)
-    for (const auto& [place, layers] : layers_by_place(llm.decoder.config(), llm.map))
-      spdlog::info("{} layers on {}{}{}", layers, place.is_gpu() ? "cuda:" : "", to_string(place),
-                   options.llm.rehearse && place.is_gpu() ? ", rehearsed on the CPU" : "");
+    for (const auto& [place, layers] : layers_by_place(llm.folder.config, llm.plan.map))
+      spdlog::info("{} layers on {}{}", layers, device_name(place),
+                   options.where.rehearse && place.is_gpu() ? ", rehearsed on the CPU" : "");
 }
 
 nlohmann::ordered_json LlmSession::header(const LlmSessionOptions& options,
                                           const Communicator& communicator) const {
   nlohmann::ordered_json map;
-  for (const auto& [prefix, place] : llm.map.entries) map[prefix] = to_string(place);
+  for (const auto& [prefix, place] : llm.plan.map.entries) map[prefix] = to_string(place);
   return {{"model", options.model},
-          {"model_type", llm.decoder.config().model_type},
-          {"dtype", dtype_name(llm.decoder.dtype())},
+          {"model_type", llm.folder.config.model_type},
+          {"dtype", dtype_name(llm.plan.dtype)},
           {"device_map", map},
-          {"rehearsed", options.llm.rehearse},
+          {"rehearsed", options.where.rehearse},
           {"weight_bytes", llm.decoder.weights().bytes()},
           {"ranks", communicator.size()},
           {"threads", at::get_num_threads()}};

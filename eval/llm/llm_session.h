@@ -13,7 +13,7 @@ namespace relmpi {
 
 // What every command that runs a decoder LLM is told about model, devices and ranks.
 struct LlmSessionOptions {
-  LlmOptions llm;
+  LlmPlacement where;
   std::string model;
   int threads = 0;
   double timeout = 600;
@@ -28,10 +28,10 @@ struct LlmSession {
   Llm llm;
 
   // Starts the ranks, the log and the devices; fills `communicator`. `input`: what the ranks answer, which
-  // must be the same on all. `workload`: as open_llm takes it.
+  // must be the same on all. `workload` is asked once the folder is open, and before the weights are read:
+  // bad prompts end a job early.
   LlmSession(const LlmSessionOptions& options, std::unique_ptr<Communicator>& communicator,
-             const std::string& input,
-             const std::function<Workload(const BpeTokenizer&, const LlmConfig&)>& workload);
+             const std::string& input, const std::function<Workload(const LlmFolder&)>& workload);
   LlmSession(const LlmSession&) = delete;
   LlmSession& operator=(const LlmSession&) = delete;
 

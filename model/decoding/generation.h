@@ -5,17 +5,16 @@
 #include <string>
 #include <vector>
 
-#include "model/decoding/sampling.h"
-#include "model/llm/llm.h"
+#include "model/decoding/method.h"
+#include "model/llm/llm_folder.h"
 
 namespace relmpi {
 
+// Where an answer ends.
 struct GenerationOptions {
   std::int64_t max_new_tokens = 128;
-  SamplingOptions sampling;
   std::vector<std::string> stop;  // an answer ends before the first of them
-  std::uint64_t seed = 0;
-  bool ignore_end = false;  // goes on beyond end tokens (for timing)
+  bool ignore_end = false;        // goes on beyond end tokens (for timing)
 
   // Throws InputError naming the option.
   void validate() const;
@@ -38,20 +37,20 @@ struct Answer {
   std::vector<std::int32_t> ids;  // of the answer alone
   std::string text;               // without special tokens
   FinishReason finish = FinishReason::kLength;
-  double ttft = 0;     // seconds from the start of the batch to the first token
-  double latency = 0;  // and to the last
-  std::int64_t forward_passes = 0;
+  double ttft = 0;                         // seconds from the start of the batch to the first token
+  double latency = 0;                      // and to the last
+  std::int64_t forward_passes = 0;         // of the model that answers
+  std::int64_t drafted = 0, accepted = 0;  // tokens of drafts
 };
 
 // Text of request i that is certain now; called as it comes.
 using OnText = std::function<void(std::size_t, const std::string&)>;
 
-// Answers of a batch of requests that run together. Each prompt is run for itself, then all decode in common,
-// and a finished one leaves the batch: on a CPU in fp32 and bf16, for up to kFewRows requests, an answer has
-// the same bits in any batch. Elsewhere products round differently for different numbers of rows, so that a
-// near tie may turn out differently. Throws InputError for an empty prompt or one that fills the model's
-// context, naming the request.
-std::vector<Answer> generate(Llm& llm, const std::vector<Request>& requests, const GenerationOptions& options,
+// Answers of a batch of requests that run together. Each prompt is run for itself, then all advance in
+// common, and a finished one leaves the batch. Throws InputError for an empty prompt or one that fills the
+// model's context, naming the request.
+std::vector<Answer> generate(const LlmFolder& folder, DecodingMethod& method,
+                             const std::vector<Request>& requests, const GenerationOptions& options,
                              const OnText& on_text = {});
 
 }  // namespace relmpi

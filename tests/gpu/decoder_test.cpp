@@ -6,6 +6,7 @@
 
 #include "base/torch_headers.h"
 #include "model/decoding/generation.h"
+#include "model/decoding/plain.h"
 #include "tests/model/tiny_llm.h"
 
 namespace relmpi {
@@ -53,14 +54,12 @@ TEST_F(DecoderOnGpu, LogitsAreThoseOfTheCpu) {
 
 TEST_F(DecoderOnGpu, AModelIsOpenedByItsDeviceMap) {
   const TinyLlm tiny;
-  LlmOptions options;
-  options.folder = tiny.folder();
-  options.placement.device_map = "cuda:0";
-  options.at_hand = {{Place::gpu(0), std::int64_t{1} << 30}, {Place::cpu(), std::int64_t{1} << 30}};
-  Llm llm = open_llm(options);
+  LlmPlacement where;
+  where.placement.device_map = "cuda:0";
+  Llm llm = tiny.load(where, {{Place::gpu(0), std::int64_t{1} << 30}, {Place::cpu(), std::int64_t{1} << 30}});
   EXPECT_TRUE(llm.decoder.weights().head.is_cuda());
-  const auto answers =
-      generate(llm, {{{1, 2, 3}, 0}, {{4, 5}, 1}}, {.max_new_tokens = 8, .ignore_end = true});
+  const auto answers = generate(llm.folder, *plain_method(llm.decoder), {{{1, 2, 3}, 0}, {{4, 5}, 1}},
+                                {.max_new_tokens = 8, .ignore_end = true});
   EXPECT_EQ(answers[1].ids.size(), 8U);
 }
 

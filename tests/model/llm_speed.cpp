@@ -12,6 +12,8 @@
 #include "base/tool.h"
 #include "base/torch_headers.h"
 #include "model/decoding/generation.h"
+#include "model/decoding/plain.h"
+#include "model/llm/llm.h"
 
 namespace relmpi {
 namespace {
@@ -50,7 +52,7 @@ nlohmann::json measure(Llm& llm, const nlohmann::json& wanted) {
     requests.push_back(std::move(request));
   }
   const auto start = Clock::now();
-  const auto answers = generate(llm, requests, options);
+  const auto answers = generate(llm.folder, *plain_method(llm.decoder), requests, options);
   const double whole = since(start);
   // The last prompt's first token ends the prefill of all.
   const double prefill = answers.back().ttft;
@@ -68,18 +70,18 @@ int main(int argc, char** argv) {
   using namespace relmpi;
   keep_freed_memory();
   CLI::App app("Speed of a decoder LLM", "llm_speed");
-  LlmOptions options;
-  std::string folder;
+  LlmPlacement where;
+  where.placement.device_map = "cpu";
+  std::string model;
   int threads = 0;
-  app.add_option("--model", folder)->required();
-  app.add_option("--dtype", options.dtype);
+  app.add_option("--model", model)->required();
+  app.add_option("--dtype", where.dtype);
   app.add_option("--threads", threads);
   return run_tool(app, argc, argv, [&] {
     if (threads > 0) at::set_num_threads(threads);
-    options.folder = folder;
-    options.placement.device_map = "cpu";
-    options.at_hand = {{Place::cpu(), available_host_memory()}};
-    Llm llm = open_llm(options);
+    LlmFolder folder = open_llm_folder(model);
+    LlmPlan plan = plan_llm(folder.config, where, {}, {{Place::cpu(), available_host_memory()}});
+    Llm llm = load_llm(std::move(folder), std::move(plan));
     std::string line;
     while (std::getline(std::cin, line)) {
       nlohmann::json row = measure(llm, nlohmann::json::parse(line));

@@ -114,11 +114,15 @@ Decoder TinyLlm::decoder(at::ScalarType dtype, std::size_t slots) const {
 }
 
 Llm TinyLlm::open(const std::string& dtype) const {
-  LlmOptions options;
-  options.folder = folder_;
-  options.dtype = dtype;
-  options.at_hand = {{Place::cpu(), std::int64_t{1} << 30}};
-  return open_llm(options);
+  LlmPlacement where;
+  where.dtype = dtype;
+  return load(where, {{Place::cpu(), std::int64_t{1} << 30}});
+}
+
+Llm TinyLlm::load(const LlmPlacement& where, const MemoryLimits& free, std::int64_t batch) const {
+  LlmFolder read = open_llm_folder(folder_);
+  LlmPlan plan = plan_llm(read.config, where, {batch, 10}, free);
+  return load_llm(std::move(read), std::move(plan));
 }
 
 }  // namespace relmpi

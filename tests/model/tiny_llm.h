@@ -33,6 +33,8 @@ class TinyLlm {
 
   Decoder decoder(at::ScalarType dtype = at::kFloat, std::size_t slots = 1) const;
   Llm open(const std::string& dtype = "fp32") const;
+  // For `batch` texts of 10 tokens, with so much memory free.
+  Llm load(const LlmPlacement& where, const MemoryLimits& free, std::int64_t batch = 1) const;
 
  private:
   void save_texts() const;
