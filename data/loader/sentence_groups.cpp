@@ -24,6 +24,15 @@ SentencePairs read_sentence_pairs(const Dataset& dataset, std::int64_t limit) {
   return pairs;
 }
 
+SentencePairs select(const SentencePairs& pairs, std::span<const std::int64_t> numbers) {
+  SentencePairs chosen;
+  for (const std::int64_t i : numbers) {
+    chosen.source.push_back(pairs.source[static_cast<std::size_t>(i)]);
+    chosen.target.push_back(pairs.target[static_cast<std::size_t>(i)]);
+  }
+  return chosen;
+}
+
 std::vector<std::vector<std::int64_t>> length_groups(std::int64_t longest, const SentencePairs& pairs,
                                                      std::int64_t size) {
   std::vector<std::int64_t> order;

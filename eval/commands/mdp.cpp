@@ -109,10 +109,9 @@ int run_compare(const CompareOptions& options) {
   if (options.json) {
     print_json(to_json(comparison));
   } else {
-    const std::vector<PolicySummary> summaries = {summarise(a, bootstrap_options),
-                                                  summarise(b, bootstrap_options)};
-    fmt::print("{}", comparison_text({{"policies", {to_json(summaries[0]), to_json(summaries[1])}},
-                                      {"comparisons", {to_json(comparison)}}}));
+    fmt::print("{}", to_text(ComparisonReport{
+                         .policies = {summarise(a, bootstrap_options), summarise(b, bootstrap_options)},
+                         .comparisons = {comparison}}));
   }
   return kDone;
 }

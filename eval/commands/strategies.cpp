@@ -4,7 +4,7 @@
 #include "base/torch_headers.h"
 #include "dist/ranks/agreement.h"
 #include "eval/csc/corrector_session.h"
-#include "eval/decisions/comparison.h"
+#include "eval/csc/csc_environment.h"
 #include "eval/decisions/experiment.h"
 
 namespace relmpi {
@@ -12,7 +12,8 @@ namespace {
 
 struct Options {
   SessionOptions session;
-  StrategyOptions strategies;
+  CscEnvironmentOptions csc;
+  ExperimentOptions experiment;
   std::string environment = "csc", data, calibration, out;
   bool json = false;
 };
@@ -20,7 +21,8 @@ struct Options {
 int run(const Options& options, std::unique_ptr<Communicator>& communicator) {
   if (options.environment != "csc")
     throw InputError("--environment is {}; this build has csc (spelling correction)", options.environment);
-  options.strategies.validate();
+  options.csc.validate();
+  options.experiment.validate();
   const Session session(options.session, communicator);
   if (!session.model.config.has_candidates())
     throw InputError("{} was trained with --ablation {}: without candidates there is nothing to retrieve",
@@ -30,17 +32,15 @@ int run(const Options& options, std::unique_ptr<Communicator>& communicator) {
   demand_agreement(*communicator,
                    {{"--data", dataset.fingerprint()}, {"--calibration", calibration.fingerprint()}});
   const Corrector corrector(*session.predictor);
-  const auto document = compare_strategies(corrector, calibration, dataset, session.model.config.thresholds,
-                                           *communicator, options.strategies);
-  if (document.is_null()) return 0;
+  CscEnvironment environment(corrector, calibration, dataset, session.model.config.thresholds, options.csc);
+  const ExperimentReport report = run_experiment(environment, options.experiment, *communicator);
+  if (communicator->rank() != 0) return 0;
+  const std::string document = options.json || !options.out.empty() ? to_json(report).dump() + "\n" : "";
   if (!options.out.empty()) {
     create_folder(options.out);
-    write_file_atomic(std::filesystem::path(options.out) / "strategies.json", document.dump() + "\n");
+    write_file_atomic(std::filesystem::path(options.out) / "strategies.json", document);
   }
-  if (options.json)
-    fmt::print("{}\n", document.dump());
-  else
-    fmt::print("{}", comparison_text(document));
+  fmt::print("{}", options.json ? document : to_text(report));
   return 0;
 }
 
@@ -52,7 +52,7 @@ void add_strategies_command(CLI::App& app, std::function<int()>& body,
   CLI::App* sub = app.add_subcommand(
       "strategies", "compares ways to spend passes: an MDP policy, fixed-k and others (also under mpirun)");
   o->session.add_to(*sub);
-  StrategyOptions& s = o->strategies;
+  ExperimentOptions& s = o->experiment;
   sub->add_option("--environment", o->environment, "csc")->capture_default_str();
   sub->add_option("--data", o->data, "folder of shards to report on")->required();
   sub->add_option("--calibration", o->calibration,
@@ -75,8 +75,8 @@ void add_strategies_command(CLI::App& app, std::function<int()>& body,
       ->capture_default_str();
   sub->add_option("--oracle-depth", s.oracle_depth, "passes the oracle may choose among")
       ->capture_default_str();
-  sub->add_option("--batch", s.group, "sentences that run together")->capture_default_str();
-  sub->add_option("--limit", s.limit, "only the first items; 0 = all")->capture_default_str();
+  sub->add_option("--batch", o->csc.group, "sentences that run together")->capture_default_str();
+  sub->add_option("--limit", o->csc.limit, "only the first items; 0 = all")->capture_default_str();
   sub->add_option("--seed", s.seed, "of the random policy")->capture_default_str();
   sub->add_option("--out", o->out, "folder for strategies.json");
   sub->add_flag("--json", o->json, "print one JSON document");

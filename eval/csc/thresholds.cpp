@@ -1,5 +1,8 @@
 #include "eval/csc/thresholds.h"
 
+#include <algorithm>
+
+#include "dist/ranks/share.h"
 #include "eval/decisions/statistics.h"
 
 namespace relmpi {
@@ -62,6 +65,29 @@ DecisionThresholds tune_thresholds(const std::vector<SentenceIds>& source,
     best = tried;
   }
   return best;
+}
+
+DecisionThresholds fit_reason_thresholds(const Corrector& corrector, const SentencePairs& pairs,
+                                         const std::vector<std::vector<std::int64_t>>& groups,
+                                         const DecisionThresholds& retrieve, Communicator& communicator) {
+  const std::vector<DecisionThresholds> grid = threshold_grid(retrieve);
+  std::vector<std::int64_t> right(grid.size(), 0);
+  Share share(communicator, std::ssize(groups));
+  while (const auto g = share.next()) {
+    const auto [written, target] = select(pairs, groups[static_cast<std::size_t>(*g)]);
+    const auto first = corrector.propose(written, Gating::kModel);
+    std::vector<SentenceIds> retrieved;
+    for (std::size_t i = 0; i < written.size(); ++i)
+      retrieved.push_back(decide(written[i], first[i], retrieve));
+    for (const auto& text : {written, retrieved}) {
+      std::vector<std::vector<Change>> changes;
+      for (const Proposal& proposal : corrector.propose(text, Gating::kLanguageModelOnly))
+        changes.push_back(proposal.changes);
+      for (std::size_t k = 0; k < grid.size(); ++k) right[k] += count_right(text, target, changes, grid[k]);
+    }
+  }
+  add_up(communicator, right);
+  return grid[static_cast<std::size_t>(std::max_element(right.begin(), right.end()) - right.begin())];
 }
 
 }  // namespace relmpi

@@ -43,6 +43,22 @@ void check_same_items(const PolicyRows& a, const PolicyRows& b) {
   if (b.rows.size() > common) items_differ(b.name, a.name, b.rows[common].item);
 }
 
+nlohmann::ordered_json to_json(const PolicySummary& summary) {
+  nlohmann::ordered_json json = {{"name", summary.name},
+                                 {"items", summary.items},
+                                 {"accuracy", summary.accuracy},
+                                 {"accuracy_ci", to_json(summary.accuracy_interval)},
+                                 {"cost_tokens", summary.cost_tokens},
+                                 {"cost_tokens_ci", to_json(summary.cost_tokens_interval)},
+                                 {"cost_ms", summary.cost_ms},
+                                 {"iterations", summary.iterations},
+                                 {"iterations_ci", to_json(summary.iterations_interval)},
+                                 {"retrievals", summary.retrievals},
+                                 {"reasons", summary.reasons}};
+  for (const Figure& figure : summary.figures) json[figure.name] = figure.value;
+  return json;
+}
+
 std::int64_t total_tokens(const PolicyRows& policy) {
   std::int64_t sum = 0;
   for (const ItemRow& row : policy.rows) sum += row.cost_tokens;
@@ -152,20 +168,6 @@ std::vector<std::string> pareto_names(std::span<const PolicySummary> policies) {
   return names;
 }
 
-nlohmann::ordered_json to_json(const PolicySummary& summary) {
-  return {{"name", summary.name},
-          {"items", summary.items},
-          {"accuracy", summary.accuracy},
-          {"accuracy_ci", to_json(summary.accuracy_interval)},
-          {"cost_tokens", summary.cost_tokens},
-          {"cost_tokens_ci", to_json(summary.cost_tokens_interval)},
-          {"cost_ms", summary.cost_ms},
-          {"iterations", summary.iterations},
-          {"iterations_ci", to_json(summary.iterations_interval)},
-          {"retrievals", summary.retrievals},
-          {"reasons", summary.reasons}};
-}
-
 nlohmann::ordered_json to_json(const Comparison& comparison) {
   nlohmann::ordered_json json = {{"a", comparison.a},
                                  {"b", comparison.b},
@@ -181,91 +183,21 @@ nlohmann::ordered_json to_json(const Comparison& comparison) {
   return json;
 }
 
-nlohmann::ordered_json comparison_report(std::vector<ItemRow> rows, const BootstrapOptions& options) {
-  const std::vector<PolicyRows> policies = group_by_policy(std::move(rows));
-  std::vector<PolicySummary> summaries;
-  nlohmann::ordered_json report = {{"policies", nlohmann::ordered_json::array()},
-                                   {"comparisons", nlohmann::ordered_json::array()}};
-  for (const PolicyRows& policy : policies) {
-    summaries.push_back(summarise(policy, options));
-    report["policies"].push_back(to_json(summaries.back()));
-  }
-  for (const Comparison& comparison : compare_family(policies, options)) {
-    report["comparisons"].push_back(to_json(comparison));
-  }
-  report["pareto"] = pareto_names(summaries);
+ComparisonReport compare_all(std::span<const PolicyRows> policies, const BootstrapOptions& options) {
+  ComparisonReport report;
+  for (const PolicyRows& policy : policies) report.policies.push_back(summarise(policy, options));
+  report.comparisons = compare_family(policies, options);
+  report.pareto = pareto_names(report.policies);
   return report;
 }
 
-namespace {
-
-double percent(const nlohmann::ordered_json& share) { return 100 * share.get<double>(); }
-
-std::size_t widest(const nlohmann::ordered_json& entries, std::initializer_list<const char*> keys,
-                   std::size_t width) {
-  for (const auto& entry : entries)
-    for (const char* key : keys) width = std::max(width, entry[key].get<std::string>().size());
-  return width;
-}
-
-// The oracle knows the answers: it would leave nobody else on the front.
-std::vector<std::string> front_without_oracle(const nlohmann::ordered_json& policies) {
-  std::vector<std::string> names;
-  std::vector<double> cost, accuracy;
-  for (const auto& policy : policies) {
-    if (policy["name"] == "oracle") continue;
-    names.push_back(policy["name"]);
-    cost.push_back(policy["cost_tokens"]);
-    accuracy.push_back(policy["accuracy"]);
-  }
-  std::vector<std::string> front;
-  for (const std::size_t i : pareto_front(cost, accuracy)) front.push_back(names[i]);
-  return front;
-}
-
-std::string policy_table(const nlohmann::ordered_json& policies) {
-  const std::vector<std::string> front = front_without_oracle(policies);
-  const std::size_t width = widest(policies, {"name"}, 6);
-  std::string text = fmt::format(
-      "{:<{}}  {:>6}  {:>8}  {:>14}  {:>6}  {:>9}  {:>8}  {:>7}  {:>9}  {:>7}  {}\n", "policy", width,
-      "items", "accuracy", "95 % interval", "F1", "tokens", "ms", "passes", "retrieves", "reasons", "Pareto");
-  for (const auto& p : policies) {
-    const auto number = [&p](const char* key) { return p[key].get<double>(); };
-    const bool on_front = std::ranges::find(front, p["name"].get<std::string>()) != front.end();
-    text += fmt::format(
-        "{:<{}}  {:>6}  {:>8.2f}  {:>14}  {:>6}  {:>9.1f}  {:>8.2f}  {:>7.2f}  {:>9.2f}  {:>7.2f}  {}\n",
-        p["name"].get<std::string>(), width, p["items"].get<std::int64_t>(), percent(p["accuracy"]),
-        fmt::format("{:.1f} to {:.1f}", percent(p["accuracy_ci"][0]), percent(p["accuracy_ci"][1])),
-        p.contains("f1") ? fmt::format("{:.2f}", percent(p["f1"])) : "-", number("cost_tokens"),
-        number("cost_ms"), number("iterations"), number("retrievals"), number("reasons"),
-        on_front ? "*" : "");
-  }
-  return text +
-         "* the oracle aside, no other policy is both cheaper and as accurate, or as cheap and more "
-         "accurate\n";
-}
-
-std::string comparison_table(const nlohmann::ordered_json& comparisons) {
-  const std::size_t width = widest(comparisons, {"a", "b"}, 4);
-  std::string text =
-      fmt::format("{:<{}}  {:<{}}  {:>6}  {:>6}  {:>8}  {:>8}  {:>10}  {:>16}  {:>10}\n", "a", width, "b",
-                  width, "only a", "only b", "p", "p (Holm)", "difference", "95 % interval", "cost ratio");
-  for (const auto& c : comparisons) {
-    const auto number = [&c](const char* key) { return c[key].get<double>(); };
-    text += fmt::format(
-        "{:<{}}  {:<{}}  {:>6}  {:>6}  {:>8.2g}  {:>8.2g}  {:>+10.2f}  {:>16}  {:>10}\n",
-        c["a"].get<std::string>(), width, c["b"].get<std::string>(), width, c["only_a"].get<std::int64_t>(),
-        c["only_b"].get<std::int64_t>(), number("p"), number("p_holm"), percent(c["accuracy_difference"]),
-        fmt::format("{:+.2f} to {:+.2f}", percent(c["difference_ci"][0]), percent(c["difference_ci"][1])),
-        c["cost_ratio"].is_null() ? "-" : fmt::format("{:.3f}", number("cost_ratio")));
-  }
-  return text;
-}
-
-}  // namespace
-
-std::string comparison_text(const nlohmann::ordered_json& report) {
-  return policy_table(report["policies"]) + "\n" + comparison_table(report["comparisons"]);
+nlohmann::ordered_json to_json(const ComparisonReport& report) {
+  nlohmann::ordered_json json = {{"policies", nlohmann::ordered_json::array()},
+                                 {"comparisons", nlohmann::ordered_json::array()},
+                                 {"pareto", report.pareto}};
+  for (const PolicySummary& policy : report.policies) json["policies"].push_back(to_json(policy));
+  for (const Comparison& comparison : report.comparisons) json["comparisons"].push_back(to_json(comparison));
+  return json;
 }
 
 }  // namespace relmpi

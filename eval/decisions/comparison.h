@@ -25,6 +25,12 @@ struct PolicyRows {
 // two rows for one item.
 std::vector<PolicyRows> group_by_policy(std::vector<ItemRow> rows);
 
+// A number that an environment adds to what is said of a policy, such as f1.
+struct Figure {
+  std::string name;
+  double value = 0;
+};
+
 struct PolicySummary {
   std::string name;
   std::int64_t items = 0;
@@ -38,6 +44,7 @@ struct PolicySummary {
   Interval cost_tokens_interval;
   double retrievals = 0;
   double reasons = 0;
+  std::vector<Figure> figures;  // of the environment
 };
 
 PolicySummary summarise(const PolicyRows& policy, const BootstrapOptions& options = {});
@@ -65,14 +72,20 @@ std::vector<Comparison> compare_family(std::span<const PolicyRows> policies,
 // The names that no other policy beats in both tokens and accuracy, from the cheapest on.
 std::vector<std::string> pareto_names(std::span<const PolicySummary> policies);
 
-nlohmann::ordered_json to_json(const PolicySummary& summary);
+struct ComparisonReport {
+  std::vector<PolicySummary> policies;
+  std::vector<Comparison> comparisons;
+  std::vector<std::string> pareto;
+};
+
+// Summaries, the family of comparisons and the Pareto front.
+ComparisonReport compare_all(std::span<const PolicyRows> policies, const BootstrapOptions& options = {});
+
 nlohmann::ordered_json to_json(const Comparison& comparison);
+// {"policies":[...],"comparisons":[...],"pareto":[...]}.
+nlohmann::ordered_json to_json(const ComparisonReport& report);
 
-// {"policies":[...],"comparisons":[...],"pareto":[...]} of all rows.
-nlohmann::ordered_json comparison_report(std::vector<ItemRow> rows, const BootstrapOptions& options = {});
-
-// The same document as tables for people: accuracy and differences in per cent, F1 where the policies have
-// "f1".
-std::string comparison_text(const nlohmann::ordered_json& report);
+// Tables for people: accuracy and differences in per cent, F1 of the policies that have a figure "f1".
+std::string to_text(const ComparisonReport& report);
 
 }  // namespace relmpi

@@ -16,7 +16,7 @@ constexpr std::int64_t kMostImprovements =
     100000;                             // each one raises a value; far above what any process needs
 constexpr double kImprovement = 1e-13;  // relative; below it a difference of Q values is rounding
 
-void validate_step(const Step& step, std::int64_t states, Action action) {
+void validate_step(const StepModel& step, std::int64_t states, Action action) {
   const std::string_view name = name_of(action);
   if (static_cast<std::int64_t>(step.kernel.rows.size()) != states ||
       static_cast<std::int64_t>(step.reward.size()) != states) {
@@ -55,7 +55,7 @@ double expectation(const std::vector<Transition>& row, const std::vector<double>
 double look_ahead(const DecisionProcess& process, Action action, std::int64_t state,
                   const std::vector<double>& value) {
   if (action == Action::kTerminate) return process.terminal_reward[state];
-  const Step& step = process.step(action);
+  const StepModel& step = process.step(action);
   return step.reward[state] + process.gamma * expectation(step.kernel.rows[state], value);
 }
 
@@ -92,7 +92,7 @@ Action greedy(const std::array<std::vector<double>, 3>& q, std::int64_t state) {
 // gains, and so never leaves those policies, although gamma may be 1: on a set of states that a policy never
 // leaves, the step rewards, none above 0, leave no gain on average.
 std::vector<double> iterate_policies(const DecisionProcess& process, const std::vector<double>& approximate) {
-  Policy policy(process.states(), Action::kTerminate);
+  ActionTable policy(process.states(), Action::kTerminate);
   const auto first_q = q_values(process, approximate);
   for (std::int64_t state = 0; state < process.states(); ++state) policy[state] = greedy(first_q, state);
   if (!always_stops(process, policy)) std::fill(policy.begin(), policy.end(), Action::kTerminate);
@@ -185,8 +185,8 @@ std::int64_t nearest_state(double u, std::int64_t states) {
   return std::min(states - 1, static_cast<std::int64_t>(std::ceil(position - 0.5 - kTie)));
 }
 
-Policy threshold_policy(double theta_continue, double theta_star, std::int64_t states) {
-  Policy policy(states);
+ActionTable threshold_policy(double theta_continue, double theta_star, std::int64_t states) {
+  ActionTable policy(states);
   for (std::int64_t state = 0; state < states; ++state) {
     const double u = static_cast<double>(state) / static_cast<double>(states - 1);
     policy[state] = u >= theta_star       ? Action::kTerminate
@@ -217,7 +217,7 @@ ThresholdSummary summarise_thresholds(const DecisionProcess& process, const Solu
     summary.bands += solution.policy[state] != solution.policy[state - 1];
   }
 
-  const Policy policy = threshold_policy(summary.theta_continue, summary.theta_star, n);
+  const ActionTable policy = threshold_policy(summary.theta_continue, summary.theta_star, n);
   const std::vector<double> value = evaluate_policy(process, policy);
   summary.threshold_policy_value = value[0];
   summary.regret = solution.value[0] - value[0];

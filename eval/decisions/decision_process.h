@@ -32,31 +32,31 @@ struct Kernel {
   std::vector<std::vector<Transition>> rows;
 };
 
-struct Step {
+struct StepModel {
   Kernel kernel;
   std::vector<double> reward;  // of taking the step in each state: minus its cost, so never above 0
 };
 
 struct DecisionProcess {
   std::vector<double> terminal_reward;  // one per state
-  Step reason;
-  Step retrieve;
+  StepModel reason;
+  StepModel retrieve;
   double gamma = 1.0;  // discount of what follows a step, in (0, 1]
 
   std::int64_t states() const { return static_cast<std::int64_t>(terminal_reward.size()); }
-  const Step& step(Action action) const { return action == Action::kReason ? reason : retrieve; }
+  const StepModel& step(Action action) const { return action == Action::kReason ? reason : retrieve; }
 
   // Throws InputError: fewer than 2 states, vectors of other lengths, rows that are no distributions
   // (tolerance 1e-9), step rewards above 0, numbers that are not finite, gamma outside (0, 1].
   void validate() const;
 };
 
-using Policy = std::vector<Action>;  // one action per state
+using ActionTable = std::vector<Action>;  // one action per state
 
 struct Solution {
   std::vector<double> value;             // the optimal value of each state
   std::array<std::vector<double>, 3> q;  // by Action
-  Policy policy;                         // greedy for q, ties by the order of Action
+  ActionTable policy;                         // greedy for q, ties by the order of Action
   std::int64_t iterations = 0;           // sweeps of value iteration
 
   double q_of(Action action, std::int64_t state) const { return q[static_cast<std::size_t>(action)][state]; }
@@ -95,6 +95,6 @@ struct ThresholdSummary {
 ThresholdSummary summarise_thresholds(const DecisionProcess& process, const Solution& solution);
 
 // The policy of two thresholds on a grid of n states.
-Policy threshold_policy(double theta_continue, double theta_star, std::int64_t states);
+ActionTable threshold_policy(double theta_continue, double theta_star, std::int64_t states);
 
 }  // namespace relmpi

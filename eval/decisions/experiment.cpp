@@ -1,222 +1,174 @@
 #include "eval/decisions/experiment.h"
 
-#include <algorithm>
 #include <cstring>
-#include <set>
+#include <memory>
+#include <type_traits>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/progress.h"
-#include "data/loader/sentence_groups.h"
-#include "eval/csc/metrics.h"
-#include "eval/csc/reason_thresholds.h"
-#include "eval/decisions/comparison.h"
+#include "dist/ranks/share.h"
+#include "eval/decisions/policies.h"
 
 namespace relmpi {
 namespace {
 
 using nlohmann::ordered_json;
 
-void demand_disjoint(const SentencePairs& calibration, const SentencePairs& reported) {
-  const std::set<SentenceIds> seen(calibration.target.begin(), calibration.target.end());
-  std::int64_t shared = 0;
-  for (const SentenceIds& target : reported.target) shared += seen.contains(target);
-  if (shared > 0)
-    throw InputError(
-        "{} of {} sentences of --data are in --calibration too: what is fitted would be reported on itself. "
-        "Give two disjoint splits (relmpi-data shard --split)",
-        shared, reported.target.size());
+// What the policies did with one group of items. It travels to rank 0 as a line of JSON.
+struct GroupRuns {
+  std::vector<ItemRow> rows;                       // policy by policy
+  std::vector<std::vector<std::int64_t>> tallies;  // by policy, over the group
+  std::vector<double> u;                           // of each item after one retrieve
+  std::vector<int> right;                          // and whether it is right then
+};
+
+std::string to_line(const GroupRuns& runs) {
+  auto rows = ordered_json::array();
+  for (const ItemRow& row : runs.rows) rows.push_back(to_json(row));
+  return ordered_json{{"rows", rows}, {"tallies", runs.tallies}, {"u", runs.u}, {"right", runs.right}}.dump();
 }
 
-CorrectionStates states_of(const Corrector& corrector, const PassThresholds& thresholds,
-                           const SentencePairs& pairs, const std::vector<std::int64_t>& group) {
-  std::vector<SentenceIds> source, target;
-  for (const std::int64_t i : group) {
-    source.push_back(pairs.source[static_cast<std::size_t>(i)]);
-    target.push_back(pairs.target[static_cast<std::size_t>(i)]);
-  }
-  return {corrector, thresholds, std::move(source), std::move(target)};
+GroupRuns from_line(const std::string& line) {
+  const auto json = nlohmann::json::parse(line);
+  GroupRuns runs;
+  for (const auto& row : json.at("rows")) runs.rows.push_back(item_row_from_json(row));
+  json.at("tallies").get_to(runs.tallies);
+  json.at("u").get_to(runs.u);
+  json.at("right").get_to(runs.right);
+  return runs;
 }
 
-// Steps of all groups in the order of the groups, the same on every rank.
-std::vector<ObservedStep> gather_steps(
-    const std::vector<std::pair<std::size_t, std::vector<ObservedStep>>>& mine, std::size_t groups,
-    Communicator& communicator) {
-  std::string bytes;
-  const auto put = [&](const void* data, std::size_t size) {
-    bytes.append(static_cast<const char*>(data), size);
-  };
-  for (const auto& [group, steps] : mine) {
-    const std::uint64_t head[2] = {group, steps.size()};
-    put(head, sizeof(head));
-    put(steps.data(), steps.size() * sizeof(ObservedStep));
-  }
-  const auto all = communicator.gather_bytes(bytes);
-  std::vector<std::string> by_group(groups);
-  for (const std::string& part : all) {
-    for (std::size_t at = 0; at < part.size();) {
-      std::uint64_t head[2];
-      std::memcpy(head, part.data() + at, sizeof(head));
-      const std::size_t size = head[1] * sizeof(ObservedStep);
-      by_group[head[0]] = part.substr(at + sizeof(head), size);
-      at += sizeof(head) + size;
+void add(std::vector<std::int64_t>& sum, const std::vector<std::int64_t>& counts) {
+  sum.resize(counts.size(), 0);
+  for (std::size_t i = 0; i < counts.size(); ++i) sum[i] += counts[i];
+}
+
+using Policies = std::vector<std::unique_ptr<Policy>>;
+using Groups = std::vector<std::vector<std::int64_t>>;
+
+GroupRuns run_group(const Policies& policies, const ProgressModel& progress, Episodes& episodes,
+                    std::span<const std::int64_t> items, int most_steps) {
+  GroupRuns runs;
+  for (const auto& policy : policies) {
+    std::vector<std::int64_t> tally;
+    for (Trajectory& t : policy->run(episodes, items, most_steps)) {
+      add(tally, episodes.tally(t.end));
+      runs.rows.push_back(std::move(t.row));
     }
+    runs.tallies.push_back(std::move(tally));
   }
+  for (const Episodes::Id id : episodes.step(episodes.roots(), Action::kRetrieve)) {
+    runs.u.push_back(progress.u(episodes.state(id)));
+    runs.right.push_back(episodes.state(id).correct);
+  }
+  return runs;
+}
+
+// This rank's groups of the calibration split, with every step seen in them.
+struct Calibration {
+  std::vector<CalibrationRuns::Group> groups;
+  std::vector<NumberedLine> steps;  // by group: the bytes of its ObservedSteps
+};
+
+Calibration open_calibration(const Environment& environment, const Communicator& communicator, int depth) {
+  const Groups groups = environment.groups(Split::kCalibration);
+  Progress bar("fitting", std::ssize(groups), communicator.rank() == 0);
+  Calibration mine;
+  Share share(communicator, std::ssize(groups));
+  while (const auto g = share.next()) {
+    const auto& items = groups[static_cast<std::size_t>(*g)];
+    auto episodes = environment.open(Split::kCalibration, items);
+    const std::vector<ObservedStep> steps = observe(*episodes, depth);
+    mine.steps.push_back({*g, {reinterpret_cast<const char*>(steps.data()), steps.size() * sizeof(steps[0])}});
+    mine.groups.push_back({items, std::move(episodes)});
+    bar.update(*g + 1);
+  }
+  return mine;
+}
+
+// The steps of all groups, in the order of the groups, on every rank.
+std::vector<ObservedStep> all_steps(std::span<const NumberedLine> mine, Communicator& communicator) {
   std::string joined;
-  for (const std::string& group : by_group) joined += group;
+  for (const NumberedLine& group : gather_lines(communicator, mine)) joined += group.line;
   joined = communicator.broadcast_bytes(std::move(joined));
+  static_assert(std::is_trivially_copyable_v<ObservedStep>);
   std::vector<ObservedStep> steps(joined.size() / sizeof(ObservedStep));
   std::memcpy(steps.data(), joined.data(), joined.size());
   return steps;
 }
 
-// What a rank's trajectories add to the report.
-struct LocalRows {
-  std::vector<ordered_json> rows;
-  std::vector<OutcomeCounts> outcomes;  // by policy
-  std::vector<double> u;                // after one retrieve, for the calibration of U on the items reported
-  std::vector<int> right;
-};
+// Every policy over this rank's groups of the reported split.
+std::vector<NumberedLine> run_policies(const Environment& environment, const Policies& policies,
+                                       const ProgressModel& progress, const Groups& groups, int most_steps,
+                                       const Communicator& communicator) {
+  Progress bar("strategies", std::ssize(groups), communicator.rank() == 0);
+  std::vector<NumberedLine> mine;
+  Share share(communicator, std::ssize(groups));
+  while (const auto g = share.next()) {
+    const auto& items = groups[static_cast<std::size_t>(*g)];
+    const auto episodes = environment.open(Split::kReported, items);
+    mine.push_back({*g, to_line(run_group(policies, progress, *episodes, items, most_steps))});
+    bar.update(*g + 1);
+  }
+  return mine;
+}
 
-struct GatheredRows {
+std::int64_t items_of(const Groups& groups) {
+  std::int64_t items = 0;
+  for (const auto& group : groups) items += std::ssize(group);
+  return items;
+}
+
+ordered_json header_of(const Environment& environment, const ExperimentOptions& o,
+                       const ProgressModel& progress, std::int64_t items) {
+  const ThresholdSummary summary = summarise_thresholds(progress.process(), progress.solution());
+  ordered_json header{{"environment", environment.name()}, {"items", items}};
+  header.update(environment.header());
+  header.update(ordered_json{{"max_k", o.max_k},
+                             {"mu", o.progress.mu},
+                             {"gamma", o.progress.gamma},
+                             {"grid", o.progress.grid},
+                             {"seed", o.seed},
+                             {"calibration_depth", o.calibration_depth},
+                             {"oracle_depth", o.oracle_depth},
+                             {"mdp",
+                              {{"theta_continue", summary.theta_continue},
+                               {"theta_star", summary.theta_star},
+                               {"bands", summary.bands},
+                               {"threshold_form", summary.threshold_form},
+                               {"regret", summary.regret}}}});
+  return header;
+}
+
+// The runs of all groups, in the order of the groups.
+ExperimentReport report_of(const Environment& environment, const Policies& policies,
+                           std::span<const NumberedLine> groups) {
   std::vector<ItemRow> rows;
-  std::vector<OutcomeCounts> outcomes;
+  std::vector<std::vector<std::int64_t>> tallies(policies.size());
   std::vector<double> u;
   std::vector<int> right;
-};
-
-void add_rows(LocalRows& local, std::size_t policy, const std::vector<Trajectory>& trajectories,
-              const CorrectionStates& states) {
-  for (const Trajectory& t : trajectories) {
-    const State& last = states.state(t.final_state);
-    const auto as_text = [](const SentenceIds& ids) { return std::u32string(ids.begin(), ids.end()); };
-    local.outcomes[policy].add(correction_outcome(as_text(states.source(last.item)),
-                                                  as_text(states.target(last.item)), as_text(last.text)));
-    local.rows.push_back(to_json(t.row));
+  for (const NumberedLine& group : groups) {
+    GroupRuns runs = from_line(group.line);
+    rows.insert(rows.end(), runs.rows.begin(), runs.rows.end());
+    for (std::size_t p = 0; p < policies.size(); ++p) add(tallies[p], runs.tallies[p]);
+    u.insert(u.end(), runs.u.begin(), runs.u.end());
+    right.insert(right.end(), runs.right.begin(), runs.right.end());
   }
-}
-
-// Calibration of U on the items reported: every first pass with the gate on.
-ordered_json calibration_of(const std::vector<double>& u, const std::vector<int>& right) {
-  const auto ece = expected_calibration_error(u, right);
-  const auto area = auroc(u, right);
-  return {{"ece", ece ? ordered_json(*ece) : ordered_json(nullptr)},
-          {"auroc", area ? ordered_json(*area) : ordered_json(nullptr)},
-          {"items", u.size()}};
-}
-
-ordered_json header_of(const StrategyOptions& o, const PassThresholds& passes, const ProgressModel& progress,
-                       std::size_t items, const Dataset& calibration, const Dataset& dataset,
-                       std::int64_t too_long) {
-  const ThresholdSummary summary = summarise_thresholds(progress.process(), progress.solution());
-  const auto thresholds = [](const DecisionThresholds& t) {
-    return ordered_json{{"detect", t.detect}, {"gate", t.gate}, {"margin", t.margin}};
-  };
-  return {{"environment", "csc"},
-          {"items", items},
-          {"retrieve_thresholds", thresholds(passes.retrieve)},
-          {"reason_thresholds", thresholds(passes.reason)},
-          {"too_long", too_long},
-          {"data", dataset.fingerprint()},
-          {"calibration_data", calibration.fingerprint()},
-          {"max_k", o.max_k},
-          {"mu", o.progress.mu},
-          {"gamma", o.progress.gamma},
-          {"grid", o.progress.grid},
-          {"seed", o.seed},
-          {"calibration_depth", o.calibration_depth},
-          {"oracle_depth", o.oracle_depth},
-          {"mdp",
-           {{"theta_continue", summary.theta_continue},
-            {"theta_star", summary.theta_star},
-            {"bands", summary.bands},
-            {"threshold_form", summary.threshold_form},
-            {"regret", summary.regret}}}};
-}
-
-// One rank's share of fitting: every pass seen in its groups of the calibration split.
-ProgressModel fit_progress(const Corrector& corrector, const SentencePairs& pairs,
-                           const std::vector<std::vector<std::int64_t>>& groups,
-                           const PassThresholds& thresholds, Communicator& communicator,
-                           const StrategyOptions& options) {
-  Progress bar("fitting", static_cast<std::int64_t>(groups.size()), communicator.rank() == 0);
-  std::vector<std::pair<std::size_t, std::vector<ObservedStep>>> observed;
-  for (auto g = static_cast<std::size_t>(communicator.rank()); g < groups.size();
-       g += static_cast<std::size_t>(communicator.size())) {
-    CorrectionStates states = states_of(corrector, thresholds, pairs, groups[g]);
-    observed.emplace_back(g, observe(states, options.calibration_depth));
-    bar.update(static_cast<std::int64_t>(g) + 1);
+  const std::vector<PolicyRows> by_policy = group_by_policy(std::move(rows));
+  ExperimentReport report{compare_all(by_policy)};
+  for (std::size_t p = 0; p < policies.size(); ++p) {
+    RELMPI_CHECK(by_policy[p].rows.size() == u.size(), "{} rows of {} items", by_policy[p].rows.size(),
+                 u.size());
+    report.policies[p].figures = environment.figures(tallies[p]);
+    report.rows.insert(report.rows.end(), by_policy[p].rows.begin(), by_policy[p].rows.end());
   }
-  return {gather_steps(observed, groups.size(), communicator), options.progress};
-}
-
-// What `random` and `threshold` need of the calibration split, each rank on its groups.
-void fit_remaining(std::vector<PolicySpec>& policies, const Corrector& corrector, const SentencePairs& pairs,
-                   const std::vector<std::vector<std::int64_t>>& groups, const PassThresholds& thresholds,
-                   const ProgressModel& progress, const PolicyRun& run, double mu,
-                   Communicator& communicator) {
-  std::vector<CorrectionStates> mine;
-  for (auto g = static_cast<std::size_t>(communicator.rank()); g < groups.size();
-       g += static_cast<std::size_t>(communicator.size()))
-    mine.push_back(states_of(corrector, thresholds, pairs, groups[g]));
-  fit_policies(policies, mine, progress, run, mu, communicator);
-}
-
-// Every policy over every item of this rank's groups.
-LocalRows run_groups(const std::vector<PolicySpec>& policies, const Corrector& corrector,
-                     const SentencePairs& pairs, const std::vector<std::vector<std::int64_t>>& groups,
-                     const PassThresholds& thresholds, const ProgressModel& progress, const PolicyRun& run,
-                     const Communicator& communicator) {
-  LocalRows local;
-  local.outcomes.resize(policies.size());
-  Progress bar("strategies", static_cast<std::int64_t>(groups.size()), communicator.rank() == 0);
-  for (auto g = static_cast<std::size_t>(communicator.rank()); g < groups.size();
-       g += static_cast<std::size_t>(communicator.size())) {
-    CorrectionStates states = states_of(corrector, thresholds, pairs, groups[g]);
-    for (std::size_t p = 0; p < policies.size(); ++p)
-      add_rows(local, p, run_policy(policies[p], states, progress, groups[g], run), states);
-    std::vector<std::int64_t> roots;
-    for (std::int64_t i = 0; i < states.items(); ++i) roots.push_back(states.root(i));
-    for (const std::int64_t id : states.step(roots, Action::kRetrieve)) {
-      local.u.push_back(progress.u(states.state(id)));
-      local.right.push_back(states.state(id).correct);
-    }
-    bar.update(static_cast<std::int64_t>(g) + 1);
-  }
-  return local;
-}
-
-// Rows, U and outcomes of all ranks on rank 0, rows in the order of policies and items; the other ranks get
-// outcomes.
-GatheredRows gather_rows(LocalRows local, const std::vector<PolicySpec>& policies,
-                         Communicator& communicator) {
-  GatheredRows all;
-  for (const OutcomeCounts& counts : local.outcomes) {
-    std::int64_t sums[5] = {counts.tp, counts.fp, counts.fn, counts.wp, counts.tn};
-    communicator.all_reduce_host(sums, 5, ReduceType::kInt64);
-    all.outcomes.push_back({.tp = sums[0], .fp = sums[1], .fn = sums[2], .wp = sums[3], .tn = sums[4]});
-  }
-  const nlohmann::json mine{{"rows", local.rows}, {"u", local.u}, {"right", local.right}};
-  for (const std::string& part : communicator.gather_bytes(mine.dump())) {
-    const auto document = nlohmann::json::parse(part);
-    for (const auto& row : document["rows"]) all.rows.push_back(item_row_from_json(row));
-    for (const auto& u : document["u"]) all.u.push_back(u.get<double>());
-    for (const auto& right : document["right"]) all.right.push_back(right.get<int>());
-  }
-  const auto place = [&](const ItemRow& row) {
-    for (std::size_t p = 0; p < policies.size(); ++p)
-      if (policies[p].name == row.policy) return p;
-    RELMPI_CHECK(false, "a row of the unknown policy {}", row.policy);
-  };
-  std::sort(all.rows.begin(), all.rows.end(), [&](const ItemRow& a, const ItemRow& b) {
-    return std::pair(place(a), a.item) < std::pair(place(b), b.item);
-  });
-  return all;
+  report.u = {expected_calibration_error(u, right), auroc(u, right), std::ssize(u)};
+  return report;
 }
 
 }  // namespace
 
-void StrategyOptions::validate() const {
+void ExperimentOptions::validate() const {
   const auto demand = [](bool holds, const char* option, double value, const char* rule) {
     if (!holds) throw InputError("{} is {}, but must be {}", option, value, rule);
   };
@@ -224,58 +176,50 @@ void StrategyOptions::validate() const {
   demand(calibration_depth >= 3 && calibration_depth <= 6, "--calibration-depth", calibration_depth,
          "3 to 6");
   demand(oracle_depth >= 0 && oracle_depth <= 8, "--oracle-depth", oracle_depth, "0 to 8");
-  demand(limit >= 0, "--limit", static_cast<double>(limit), "at least 0 (0 = all)");
-  demand(group >= 1, "--batch", static_cast<double>(group), "at least 1");
   demand(progress.grid >= 2 && progress.grid <= 2001, "--grid", static_cast<double>(progress.grid),
          "2 to 2001");
   demand(progress.mu >= 0, "--mu", progress.mu, "at least 0");
   demand(progress.gamma > 0 && progress.gamma <= 1, "--gamma", progress.gamma, "in (0, 1]");
   demand(progress.bandwidth > 0, "--bandwidth", progress.bandwidth, "above 0");
+  expand_policy_names(policies, max_k);
 }
 
-ordered_json compare_strategies(const Corrector& corrector, const Dataset& calibration,
-                                const Dataset& dataset, const DecisionThresholds& thresholds,
-                                Communicator& communicator, const StrategyOptions& options) {
+ExperimentReport run_experiment(Environment& environment, const ExperimentOptions& options,
+                                Communicator& communicator) {
   options.validate();
-  std::vector<PolicySpec> policies = parse_policies(options.policies, options.max_k);
-  const SentencePairs fitted = read_sentence_pairs(calibration, 0);
-  const SentencePairs reported = read_sentence_pairs(dataset, options.limit);
-  demand_disjoint(fitted, reported);
-  const auto fit_groups = length_groups(corrector.longest(), fitted, options.group);
-  const auto groups = length_groups(corrector.longest(), reported, options.group);
-  const PolicyRun run{
-      .max_steps = options.max_k + 1, .oracle_depth = options.oracle_depth, .seed = options.seed};
+  environment.demand_disjoint();
+  const Groups groups = environment.groups(Split::kReported);
+  if (groups.empty()) throw InputError("the reported split has no item that can run");
+  const int most_steps = options.max_k + 1;
 
-  const PassThresholds passes{
-      .retrieve = thresholds,
-      .reason = fit_reason_thresholds(corrector, fitted, fit_groups, thresholds, communicator)};
-  const ProgressModel progress = fit_progress(corrector, fitted, fit_groups, passes, communicator, options);
-  fit_remaining(policies, corrector, fitted, fit_groups, passes, progress, run, options.progress.mu,
-                communicator);
-  GatheredRows all =
-      gather_rows(run_groups(policies, corrector, reported, groups, passes, progress, run, communicator),
-                  policies, communicator);
-  if (communicator.rank() != 0) return nullptr;
+  environment.fit(communicator);
+  Calibration calibration = open_calibration(environment, communicator, options.calibration_depth);
+  const ProgressModel progress(all_steps(calibration.steps, communicator), options.progress);
+  const Policies policies = make_policies(
+      expand_policy_names(options.policies, options.max_k),
+      {.oracle_depth = options.oracle_depth, .mu = options.progress.mu, .seed = options.seed}, progress);
+  const CalibrationRuns fitting(std::move(calibration.groups), most_steps);
+  for (const auto& policy : policies) policy->fit(fitting, communicator);
 
-  std::int64_t too_long = 0;
-  for (const SentenceIds& ids : reported.source) too_long += !corrector.fits(ids);
-  const std::size_t items = reported.source.size() - static_cast<std::size_t>(too_long);
-  RELMPI_CHECK(all.rows.size() == policies.size() * items, "{} rows came", all.rows.size());
-  ordered_json document{
-      {"header", header_of(options, passes, progress, items, calibration, dataset, too_long)}};
-  ordered_json rows = ordered_json::array();
-  for (const ItemRow& row : all.rows) {
-    ordered_json one = to_json(row);
-    one.erase("cost_ms");  // a measurement: rows hold what is the same at any number of ranks
-    rows.push_back(std::move(one));
+  const auto runs = gather_lines(
+      communicator, run_policies(environment, policies, progress, groups, most_steps, communicator));
+  if (communicator.rank() != 0) return {};
+  ExperimentReport report = report_of(environment, policies, runs);
+  report.header = header_of(environment, options, progress, items_of(groups));
+  return report;
+}
+
+ordered_json to_json(const ExperimentReport& report) {
+  const auto known = [](std::optional<double> value) { return value ? ordered_json(*value) : ordered_json(); };
+  ordered_json document{{"header", report.header}};
+  document.update(to_json(static_cast<const ComparisonReport&>(report)));
+  document["calibration"] = {
+      {"ece", known(report.u.ece)}, {"auroc", known(report.u.auroc)}, {"items", report.u.items}};
+  auto rows = ordered_json::array();
+  for (const ItemRow& row : report.rows) {
+    rows.push_back(to_json(row));
+    rows.back().erase("cost_ms");
   }
-  document.update(comparison_report(std::move(all.rows)));
-  for (std::size_t p = 0; p < policies.size(); ++p) {
-    const OutcomeCounts& c = all.outcomes[p];
-    document["policies"][p].update(
-        {{"precision", c.precision()}, {"recall", c.recall()}, {"f1", c.f1()}, {"fpr", c.fpr()}});
-  }
-  document["calibration"] = calibration_of(all.u, all.right);
   document["rows"] = std::move(rows);
   return document;
 }

@@ -40,8 +40,8 @@ std::vector<Transition> landing(std::int64_t state, double delta, std::int64_t s
   return {{cell, 1.0 - fraction}, {cell + 1, fraction}};
 }
 
-Step make_step(const MdpOptions& options, double delta, double success, double cost) {
-  Step step;
+StepModel make_step(const MdpOptions& options, double delta, double success, double cost) {
+  StepModel step;
   step.reward.assign(options.grid, -options.mu * cost);
   step.kernel.rows.resize(options.grid);
   for (std::int64_t state = 0; state < options.grid; ++state) {
@@ -58,7 +58,7 @@ nlohmann::ordered_json finite_or_null(double value) {
 }
 
 // One letter per column: T terminate, r reason, R retrieve.
-std::string draw_bands(const Policy& policy) {
+std::string draw_bands(const ActionTable& policy) {
   const std::size_t width = std::min(kDrawingWidth, policy.size());
   std::string drawing;
   for (std::size_t column = 0; column < width; ++column) {

@@ -1,226 +1,188 @@
 #include "eval/decisions/policies.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <deque>
-#include <numeric>
+#include <limits>
+#include <optional>
+#include <string_view>
 
-#include "base/error.h"
 #include "base/random.h"
 
 namespace relmpi {
 namespace {
 
-using Kind = PolicySpec::Kind;
-
-// The next action of a policy that goes step by step.
-class Chooser {
+class MdpPolicy final : public StepwisePolicy {
  public:
-  Chooser(const PolicySpec& policy, const ProgressModel& progress, const PolicyRun& run, std::int64_t item)
-      : policy_(policy), progress_(progress), random_(run.seed, "random policy", item) {
-    const double whole = std::floor(policy.mean_steps);
-    planned_ = static_cast<int>(whole) + (random_.uniform() < policy.mean_steps - whole ? 1 : 0);
+  explicit MdpPolicy(const ProgressModel& progress) : StepwisePolicy("mdp", progress) {}
+  Action next(const EpisodeState& state, std::int64_t) const override {
+    return progress().best_action(state);
   }
+};
 
-  Action next(const State& state) {
-    const int steps = state.depth;
-    switch (policy_.kind) {
-      case Kind::kMdp:
-        return progress_.best_action(state);
-      case Kind::kFixed:
-        return steps < policy_.k    ? Action::kRetrieve
-               : steps == policy_.k ? Action::kReason
-                                    : Action::kTerminate;
-      case Kind::kAlwaysRetrieve:
-        return Action::kRetrieve;
-      case Kind::kAlwaysReason:
-        return Action::kReason;
-      case Kind::kThreshold:
-        return progress_.u(state) >= policy_.threshold || state.settled[1] ? Action::kTerminate
-                                                                           : Action::kRetrieve;
-      case Kind::kRandom:
-        if (steps >= planned_) return Action::kTerminate;
-        return random_.uniform() < policy_.retrieve_share ? Action::kRetrieve : Action::kReason;
-      case Kind::kOracle:
-        break;
-    }
-    RELMPI_CHECK(false, "the oracle does not choose step by step");
+class FixedPolicy final : public StepwisePolicy {
+ public:
+  FixedPolicy(std::string name, const ProgressModel& progress, int k)
+      : StepwisePolicy(std::move(name), progress), k_(k) {}
+  Action next(const EpisodeState& state, std::int64_t) const override {
+    if (state.depth > k_) return Action::kTerminate;
+    return state.depth < k_ ? Action::kRetrieve : Action::kReason;
   }
 
  private:
-  const PolicySpec& policy_;
-  const ProgressModel& progress_;
-  Random random_;
-  int planned_ = 0;
+  int k_;
 };
 
-void take(Trajectory& t, const CorrectionStates& states, const ProgressModel& progress, std::int64_t from,
-          std::int64_t to) {
-  const State &before = states.state(from), &after = states.state(to);
-  t.row.history.push_back({after.action, progress.u(before), progress.u(after), after.cost_tokens});
-  ++t.row.iterations;
-  (after.action == Action::kRetrieve ? t.row.retrievals : t.row.reasons) += 1;
-  t.row.cost_tokens += after.cost_tokens;
-  t.row.cost_ms += after.cost_ms;
-  t.row.correct = after.correct;
-  t.final_state = to;
-}
+class AlwaysPolicy final : public StepwisePolicy {
+ public:
+  AlwaysPolicy(std::string name, const ProgressModel& progress, Action action)
+      : StepwisePolicy(std::move(name), progress), action_(action) {}
+  Action next(const EpisodeState&, std::int64_t) const override { return action_; }
 
-std::vector<Trajectory> start(const PolicySpec& policy, const CorrectionStates& states,
-                              const std::vector<std::int64_t>& item_numbers) {
-  std::vector<Trajectory> all(static_cast<std::size_t>(states.items()));
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    all[i].row.policy = policy.name;
-    all[i].row.item = item_numbers[i];
-    all[i].final_state = states.root(static_cast<std::int64_t>(i));
-    all[i].row.correct = states.state(all[i].final_state).correct;
+ private:
+  Action action_;
+};
+
+class RandomPolicy final : public StepwisePolicy {
+ public:
+  RandomPolicy(const ProgressModel& progress, std::uint64_t seed)
+      : StepwisePolicy("random", progress), seed_(seed) {}
+
+  void fit(const CalibrationRuns& runs, Communicator& communicator) override {
+    const auto mdp = runs.run(MdpPolicy(progress()), communicator);
+    mean_steps_ = static_cast<double>(mdp.steps) / static_cast<double>(mdp.items);
+    if (mdp.steps > 0)
+      retrieve_share_ = static_cast<double>(mdp.retrievals) / static_cast<double>(mdp.steps);
   }
-  return all;
-}
 
-// For each item the cheapest sequence of at most `depth` passes that ends right; no pass where none does.
-std::vector<Trajectory> run_oracle(const PolicySpec& policy, CorrectionStates& states,
-                                   const ProgressModel& progress,
-                                   const std::vector<std::int64_t>& item_numbers, int depth) {
-  std::vector<Trajectory> all = start(policy, states, item_numbers);
-  std::vector<Trajectory> level = all;
-  for (int d = 0; d < depth; ++d) {
-    std::vector<Trajectory> next;
-    for (const Action action : {Action::kReason, Action::kRetrieve}) {
-      std::vector<std::int64_t> ids;
-      for (const Trajectory& t : level) ids.push_back(t.final_state);
-      const auto after = states.step(ids, action);
-      for (std::size_t i = 0; i < level.size(); ++i) {
-        Trajectory t = level[i];
-        take(t, states, progress, ids[i], after[i]);
-        Trajectory& best = all[static_cast<std::size_t>(states.state(t.final_state).item)];
-        const bool better = t.row.correct && (!best.row.correct || t.row.cost_tokens < best.row.cost_tokens);
-        if (better) best = t;
-        next.push_back(std::move(t));
-      }
+  Action next(const EpisodeState& state, std::int64_t item) const override {
+    const double whole = std::floor(mean_steps_);
+    const bool one_more = Random(seed_, "random policy: steps", item).uniform() < mean_steps_ - whole;
+    if (state.depth >= static_cast<int>(whole) + one_more) return Action::kTerminate;
+    const double drawn = Random(seed_, "random policy: action", item, state.depth).uniform();
+    return drawn < retrieve_share_ ? Action::kRetrieve : Action::kReason;
+  }
+
+ private:
+  std::uint64_t seed_;
+  double mean_steps_ = 0;
+  double retrieve_share_ = 0.5;
+};
+
+class ThresholdPolicy final : public StepwisePolicy {
+ public:
+  ThresholdPolicy(const ProgressModel& progress, double mu)
+      : StepwisePolicy("threshold", progress), mu_(mu) {}
+
+  void fit(const CalibrationRuns& runs, Communicator& communicator) override {
+    double best = -std::numeric_limits<double>::infinity(), best_threshold = 0;
+    for (int twentieth = 0; twentieth <= 20; ++twentieth) {
+      threshold_ = 0.05 * twentieth;
+      const auto totals = runs.run(*this, communicator);
+      const double reward = (static_cast<double>(totals.right) - mu_ * static_cast<double>(totals.steps)) /
+                            static_cast<double>(totals.items);
+      if (reward <= best) continue;
+      best = reward;
+      best_threshold = threshold_;
     }
-    level = std::move(next);
+    threshold_ = best_threshold;
   }
-  return all;
+
+  Action next(const EpisodeState& state, std::int64_t) const override {
+    const bool settled = state.settled[step_index(Action::kRetrieve)];
+    return settled || progress().u(state) >= threshold_ ? Action::kTerminate : Action::kRetrieve;
+  }
+
+ private:
+  double mu_;
+  double threshold_ = 1;
+};
+
+class OraclePolicy final : public Policy {
+ public:
+  OraclePolicy(const ProgressModel& progress, int depth) : Policy("oracle", progress), depth_(depth) {}
+
+  std::vector<Trajectory> run(Episodes& episodes, std::span<const std::int64_t> items,
+                              int /*most_steps*/) const override {
+    std::vector<Trajectory> best = start(episodes, items);
+    std::vector<Trajectory> level = best;
+    for (int depth = 0; depth < depth_; ++depth) {
+      std::vector<Trajectory> longer;
+      for (const Action action : kSteps) {
+        std::vector<Episodes::Id> from;
+        for (const Trajectory& t : level) from.push_back(t.end);
+        const auto reached = episodes.step(from, action);
+        for (std::size_t i = 0; i < level.size(); ++i) {
+          Trajectory t = level[i];
+          take(t, episodes, reached[i]);
+          Trajectory& known = best[static_cast<std::size_t>(episodes.state(t.end).item)];
+          if (t.row.correct && (!known.row.correct || t.row.cost_tokens < known.row.cost_tokens)) known = t;
+          longer.push_back(std::move(t));
+        }
+      }
+      level = std::move(longer);
+    }
+    return best;
+  }
+
+ private:
+  int depth_;
+};
+
+constexpr std::array<std::string_view, 6> kNames = {"mdp",    "always-retrieve", "always-reason",
+                                                    "random", "threshold",       "oracle"};
+
+std::string fixed_name(int k) { return "fixed-" + std::to_string(k); }
+
+// K of "fixed-K"; nothing if it is another name.
+std::optional<int> fixed_steps(const std::string& name) {
+  const std::string digits = name.starts_with("fixed-") ? name.substr(6) : "";
+  if (digits.empty() || digits.size() > 2 || digits.find_first_not_of("0123456789") != std::string::npos)
+    return std::nullopt;
+  return std::stoi(digits);
+}
+
+std::unique_ptr<Policy> make_policy(const std::string& name, const PolicyOptions& options,
+                                    const ProgressModel& progress) {
+  if (name == "mdp") return std::make_unique<MdpPolicy>(progress);
+  if (name == "always-retrieve") return std::make_unique<AlwaysPolicy>(name, progress, Action::kRetrieve);
+  if (name == "always-reason") return std::make_unique<AlwaysPolicy>(name, progress, Action::kReason);
+  if (name == "random") return std::make_unique<RandomPolicy>(progress, options.seed);
+  if (name == "threshold") return std::make_unique<ThresholdPolicy>(progress, options.mu);
+  if (name == "oracle") return std::make_unique<OraclePolicy>(progress, options.oracle_depth);
+  const std::optional<int> k = fixed_steps(name);
+  RELMPI_CHECK(k.has_value(), "no policy is called {}", name);
+  return std::make_unique<FixedPolicy>(name, progress, *k);
 }
 
 }  // namespace
 
-std::vector<PolicySpec> parse_policies(const std::vector<std::string>& names, int max_k) {
-  std::vector<PolicySpec> policies;
-  const auto fixed = [&](int k) {
-    policies.push_back({.name = "fixed-" + std::to_string(k), .kind = Kind::kFixed, .k = k});
-  };
+std::vector<std::string> expand_policy_names(std::span<const std::string> names, int max_k) {
+  std::vector<std::string> all;
   for (const std::string& name : names) {
-    const auto simple = [&](const char* known, Kind kind) {
-      if (name == known) policies.push_back({.name = name, .kind = kind});
-      return name == known;
-    };
-    if (simple("mdp", Kind::kMdp) || simple("always-retrieve", Kind::kAlwaysRetrieve) ||
-        simple("always-reason", Kind::kAlwaysReason) || simple("random", Kind::kRandom) ||
-        simple("threshold", Kind::kThreshold) || simple("oracle", Kind::kOracle))
-      continue;
-    if (name == "fixed-k") {
-      for (int k = 0; k <= max_k; ++k) fixed(k);
-      continue;
-    }
-    const std::string digits = name.starts_with("fixed-") ? name.substr(6) : "";
-    if (digits.empty() || digits.size() > 2 || digits.find_first_not_of("0123456789") != std::string::npos)
+    const std::optional<int> k = fixed_steps(name);
+    if (name == "fixed-k")
+      for (int each = 0; each <= max_k; ++each) all.push_back(fixed_name(each));
+    else if (std::ranges::count(kNames, name) > 0 || (k && *k <= max_k))
+      all.push_back(k ? fixed_name(*k) : name);
+    else
       throw InputError(
           "--policies: '{}' is unknown; choose among mdp, fixed-k, fixed-0 .. fixed-{}, always-retrieve, "
           "always-reason, random, threshold, oracle",
           name, max_k);
-    fixed(std::stoi(digits));
   }
-  for (std::size_t i = 0; i < policies.size(); ++i)
-    for (std::size_t j = 0; j < i; ++j)
-      if (policies[i].name == policies[j].name)
-        throw InputError("--policies names {} twice", policies[i].name);
-  if (policies.empty()) throw InputError("--policies is empty");
-  return policies;
-}
-
-std::vector<Trajectory> run_policy(const PolicySpec& policy, CorrectionStates& states,
-                                   const ProgressModel& progress,
-                                   const std::vector<std::int64_t>& item_numbers, const PolicyRun& run) {
-  if (policy.kind == Kind::kOracle)
-    return run_oracle(policy, states, progress, item_numbers, run.oracle_depth);
-  std::vector<Trajectory> all = start(policy, states, item_numbers);
-  std::vector<Chooser> choosers;
-  for (const std::int64_t item : item_numbers) choosers.emplace_back(policy, progress, run, item);
-  std::vector<std::size_t> active(all.size());
-  std::iota(active.begin(), active.end(), 0);
-  for (int steps = 0; steps < run.max_steps && !active.empty(); ++steps) {
-    std::vector<std::size_t> chosen[2], still;
-    for (const std::size_t i : active) {
-      const Action action = choosers[i].next(states.state(all[i].final_state));
-      if (action == Action::kTerminate) continue;
-      chosen[action == Action::kReason ? 0 : 1].push_back(i);
-      still.push_back(i);
-    }
-    for (const Action action : {Action::kReason, Action::kRetrieve}) {
-      const auto& list = chosen[action == Action::kReason ? 0 : 1];
-      std::vector<std::int64_t> ids;
-      for (const std::size_t i : list) ids.push_back(all[i].final_state);
-      const auto after = states.step(ids, action);
-      for (std::size_t n = 0; n < list.size(); ++n) take(all[list[n]], states, progress, ids[n], after[n]);
-    }
-    active = std::move(still);
-  }
+  for (const std::string& name : all)
+    if (std::ranges::count(all, name) > 1) throw InputError("--policies names {} twice", name);
+  if (all.empty()) throw InputError("--policies is empty");
   return all;
 }
 
-namespace {
-
-// Counts over all items of the calibration split.
-struct Totals {
-  std::int64_t items = 0, right = 0, steps = 0, retrievals = 0;
-
-  double reward(double mu) const {
-    return (static_cast<double>(right) - mu * static_cast<double>(steps)) / static_cast<double>(items);
-  }
-};
-
-Totals total_of(const PolicySpec& policy, std::vector<CorrectionStates>& groups,
-                const ProgressModel& progress, const PolicyRun& run, Communicator& communicator) {
-  std::int64_t sums[4] = {};
-  for (CorrectionStates& group : groups) {
-    std::vector<std::int64_t> numbers(static_cast<std::size_t>(group.items()));
-    std::iota(numbers.begin(), numbers.end(), 0);
-    for (const Trajectory& t : run_policy(policy, group, progress, numbers, run)) {
-      sums[0] += 1;
-      sums[1] += t.row.correct;
-      sums[2] += t.row.iterations;
-      sums[3] += t.row.retrievals;
-    }
-  }
-  communicator.all_reduce_host(sums, 4, ReduceType::kInt64);
-  return {.items = sums[0], .right = sums[1], .steps = sums[2], .retrievals = sums[3]};
-}
-
-}  // namespace
-
-void fit_policies(std::vector<PolicySpec>& policies, std::vector<CorrectionStates>& groups,
-                  const ProgressModel& progress, const PolicyRun& run, double mu,
-                  Communicator& communicator) {
-  for (PolicySpec& policy : policies) {
-    if (policy.kind == Kind::kRandom) {
-      const Totals mdp = total_of({.name = "mdp", .kind = Kind::kMdp}, groups, progress, run, communicator);
-      policy.mean_steps = static_cast<double>(mdp.steps) / static_cast<double>(mdp.items);
-      if (mdp.steps > 0)
-        policy.retrieve_share = static_cast<double>(mdp.retrievals) / static_cast<double>(mdp.steps);
-    }
-    if (policy.kind != Kind::kThreshold) continue;
-    double best = -1e300;
-    for (int twentieth = 0; twentieth <= 20; ++twentieth) {
-      PolicySpec tried = policy;
-      tried.threshold = 0.05 * twentieth;
-      const double reward = total_of(tried, groups, progress, run, communicator).reward(mu);
-      if (reward <= best) continue;
-      best = reward;
-      policy.threshold = tried.threshold;
-    }
-  }
+std::vector<std::unique_ptr<Policy>> make_policies(std::span<const std::string> names,
+                                                   const PolicyOptions& options,
+                                                   const ProgressModel& progress) {
+  std::vector<std::unique_ptr<Policy>> policies;
+  for (const std::string& name : names) policies.push_back(make_policy(name, options, progress));
+  return policies;
 }
 
 }  // namespace relmpi

@@ -12,7 +12,7 @@ using Flags = std::vector<char>;
 
 // Calls visit(next state) for each transition of positive probability out of `state`.
 template <typename Visit>
-void for_each_successor(const DecisionProcess& process, const Policy& policy, std::int64_t state,
+void for_each_successor(const DecisionProcess& process, const ActionTable& policy, std::int64_t state,
                         Visit visit) {
   if (policy[state] == Action::kTerminate) return;
   for (const Transition& transition : process.step(policy[state]).kernel.rows[state]) {
@@ -21,7 +21,7 @@ void for_each_successor(const DecisionProcess& process, const Policy& policy, st
 }
 
 // The states from which a flagged state can be reached (the flagged states too).
-Flags can_reach(const DecisionProcess& process, const Policy& policy, const Flags& goal) {
+Flags can_reach(const DecisionProcess& process, const ActionTable& policy, const Flags& goal) {
   const std::int64_t n = process.states();
   std::vector<std::vector<std::int64_t>> predecessors(n);
   for (std::int64_t state = 0; state < n; ++state) {
@@ -51,7 +51,7 @@ struct KnownStates {
   std::vector<double> value;
 };
 
-KnownStates known_states(const DecisionProcess& process, const Policy& policy) {
+KnownStates known_states(const DecisionProcess& process, const ActionTable& policy) {
   const std::int64_t n = process.states();
   KnownStates result{Flags(n, 0), std::vector<double>(n, 0.0)};
   Flags stops(n, 0);
@@ -87,7 +87,7 @@ KnownStates known_states(const DecisionProcess& process, const Policy& policy) {
   return result;
 }
 
-bool only_upward(const DecisionProcess& process, const Policy& policy) {
+bool only_upward(const DecisionProcess& process, const ActionTable& policy) {
   bool upward = true;
   for (std::int64_t state = 0; state < process.states(); ++state) {
     for_each_successor(process, policy, state, [&](std::int64_t next) { upward = upward && next >= state; });
@@ -95,10 +95,10 @@ bool only_upward(const DecisionProcess& process, const Policy& policy) {
   return upward;
 }
 
-void back_substitute(const DecisionProcess& process, const Policy& policy, KnownStates& states) {
+void back_substitute(const DecisionProcess& process, const ActionTable& policy, KnownStates& states) {
   for (std::int64_t state = process.states() - 1; state >= 0; --state) {
     if (states.known[state]) continue;
-    const Step& step = process.step(policy[state]);
+    const StepModel& step = process.step(policy[state]);
     double others = 0;
     double leaves =
         1.0 - process.gamma;  // 1 - gamma P(stay), summed so that a small chance to leave keeps its digits
@@ -114,7 +114,7 @@ void back_substitute(const DecisionProcess& process, const Policy& policy, Known
 // Gauss elimination of the unknown states, from the last to the first. I - gamma P is a diagonally dominant
 // M-matrix, so no pivoting is needed; each pivot is formed without subtraction from what leaves the state,
 // which keeps its digits (Grassmann, Taksar, Heyman 1985).
-void eliminate(const DecisionProcess& process, const Policy& policy, KnownStates& states) {
+void eliminate(const DecisionProcess& process, const ActionTable& policy, KnownStates& states) {
   const std::int64_t n = process.states();
   std::vector<std::int64_t> unknown;
   std::vector<std::int64_t> index_of(n, -1);
@@ -128,7 +128,7 @@ void eliminate(const DecisionProcess& process, const Policy& policy, KnownStates
   std::vector<double> leak(m, 1.0 - process.gamma);  // what leaves the unknown, discount included
   std::vector<double> constant(m);
   for (std::int64_t i = 0; i < m; ++i) {
-    const Step& step = process.step(policy[unknown[i]]);
+    const StepModel& step = process.step(policy[unknown[i]]);
     constant[i] = step.reward[unknown[i]];
     for (const Transition& transition : step.kernel.rows[unknown[i]]) {
       const double mass = process.gamma * transition.probability;
@@ -163,7 +163,7 @@ void eliminate(const DecisionProcess& process, const Policy& policy, KnownStates
 
 }  // namespace
 
-std::vector<double> evaluate_policy(const DecisionProcess& process, const Policy& policy) {
+std::vector<double> evaluate_policy(const DecisionProcess& process, const ActionTable& policy) {
   RELMPI_CHECK(static_cast<std::int64_t>(policy.size()) == process.states(), "{} actions for {} states",
                policy.size(), process.states());
   KnownStates states = known_states(process, policy);
@@ -175,7 +175,7 @@ std::vector<double> evaluate_policy(const DecisionProcess& process, const Policy
   return states.value;
 }
 
-bool always_stops(const DecisionProcess& process, const Policy& policy) {
+bool always_stops(const DecisionProcess& process, const ActionTable& policy) {
   Flags stops(process.states(), 0);
   for (std::int64_t state = 0; state < process.states(); ++state)
     stops[state] = policy[state] == Action::kTerminate;

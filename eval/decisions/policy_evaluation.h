@@ -11,9 +11,9 @@ namespace relmpi {
 //
 // With gamma = 1 a policy may never stop. Where it then goes on for nothing, what follows is worth 0 (no
 // terminal reward is ever paid); where it pays for ever with positive probability, the value is -infinity.
-std::vector<double> evaluate_policy(const DecisionProcess& process, const Policy& policy);
+std::vector<double> evaluate_policy(const DecisionProcess& process, const ActionTable& policy);
 
 // Whether the policy stops with probability 1 from every state.
-bool always_stops(const DecisionProcess& process, const Policy& policy);
+bool always_stops(const DecisionProcess& process, const ActionTable& policy);
 
 }  // namespace relmpi

@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <map>
-#include <numeric>
 
 #include "base/error.h"
 
@@ -14,16 +13,14 @@ namespace {
 // Confidences come from sums whose last bits depend on how many threads shared the work.
 double rounded(double confidence) { return std::round(confidence * 1e3) / 1e3; }
 
-std::size_t slot(Action action) { return action == Action::kReason ? 0 : 1; }
-
 double interpolated(const std::vector<double>& values, double u) {
-  const double place = u * static_cast<double>(values.size() - 1);
-  const auto low = std::min(static_cast<std::size_t>(place), values.size() - 2);
-  const double share = place - static_cast<double>(low);
+  const double position = u * static_cast<double>(values.size() - 1);
+  const auto low = std::min(static_cast<std::size_t>(position), values.size() - 2);
+  const double share = position - static_cast<double>(low);
   return (1 - share) * values[low] + share * values[low + 1];
 }
 
-// Of the first pass, or of later ones that changed the text (of all first passes where there is none).
+// Of the first step, or of later ones that changed the answer (of the first step if none did).
 Calibrator fit_calibrator(const std::vector<ObservedStep>& steps, Action action, bool later) {
   std::vector<double> scores;
   std::vector<int> labels;
@@ -34,7 +31,7 @@ Calibrator fit_calibrator(const std::vector<ObservedStep>& steps, Action action,
     labels.push_back(step.correct_after);
   }
   if (scores.empty()) return fit_calibrator(steps, action, false);
-  return Calibrator::fit(CalibrationKind::kIsotonic, scores, labels);
+  return Calibrator(scores, labels);
 }
 
 // Q of one step with these kernels, followed by states worth `value`.
@@ -53,24 +50,23 @@ std::vector<double> best_of(const std::array<std::vector<double>, 3>& q) {
 
 }  // namespace
 
-std::vector<ObservedStep> observe(CorrectionStates& states, int depth) {
+std::vector<ObservedStep> observe(Episodes& episodes, int depth) {
   std::vector<ObservedStep> steps;
-  std::vector<std::int64_t> level(static_cast<std::size_t>(states.items()));
-  std::iota(level.begin(), level.end(), 0);
+  std::vector<Episodes::Id> level = episodes.roots();
   for (int d = 0; d < depth; ++d) {
-    std::vector<std::int64_t> next;
-    for (const Action action : {Action::kReason, Action::kRetrieve}) {
-      const auto after = states.step(level, action);
+    std::vector<Episodes::Id> next;
+    for (const Action action : kSteps) {
+      const auto after = episodes.step(level, action);
       for (std::size_t i = 0; i < level.size(); ++i) {
-        const State &a = states.state(level[i]), &b = states.state(after[i]);
+        const EpisodeState &a = episodes.state(level[i]), &b = episodes.state(after[i]);
         steps.push_back({.action = action,
                          .depth = a.depth,
                          .before = a.evidence,
                          .after = b.evidence,
-                         .settled = a.settled[slot(action)],
+                         .settled = a.settled[step_index(action)],
                          .correct_before = a.correct,
                          .correct_after = b.correct,
-                         .cost_tokens = static_cast<double>(b.cost_tokens)});
+                         .cost_tokens = static_cast<double>(b.cost.tokens)});
       }
       next.insert(next.end(), after.begin(), after.end());
     }
@@ -80,7 +76,7 @@ std::vector<ObservedStep> observe(CorrectionStates& states, int depth) {
 }
 
 ProgressModel::ProgressModel(const std::vector<ObservedStep>& steps, const ProgressOptions& options) {
-  if (steps.empty()) throw InputError("the calibration split has no sentence that fits the model");
+  if (steps.empty()) throw InputError("the calibration split has no item that fits the model");
   calibrate(steps);
   const auto points = static_cast<std::size_t>(options.grid);
   for (std::size_t j = 0; j < points; ++j)
@@ -88,15 +84,15 @@ ProgressModel::ProgressModel(const std::vector<ObservedStep>& steps, const Progr
   process_.gamma = options.gamma;
   std::array<double, 2> tokens{}, count{};
   for (const ObservedStep& step : steps) {
-    tokens[slot(step.action)] += step.cost_tokens;
-    count[slot(step.action)] += 1;
+    tokens[step_index(step.action)] += step.cost_tokens;
+    count[step_index(step.action)] += 1;
   }
   const double mean_tokens = (tokens[0] + tokens[1]) / (count[0] + count[1]);
   const auto kernel = [&](Action action, int depth) { return fit_kernel(steps, action, depth, options); };
-  for (const Action action : {Action::kReason, Action::kRetrieve}) {
-    Step& step = action == Action::kReason ? process_.reason : process_.retrieve;
+  for (const Action action : kSteps) {
+    StepModel& step = action == Action::kReason ? process_.reason : process_.retrieve;
     step.kernel = kernel(action, 2);
-    step.reward.assign(points, -options.mu * tokens[slot(action)] / count[slot(action)] / mean_tokens);
+    step.reward.assign(points, -options.mu * tokens[step_index(action)] / count[step_index(action)] / mean_tokens);
   }
   process_.validate();
   solution_ = solve(process_);
@@ -112,19 +108,19 @@ void ProgressModel::calibrate(const std::vector<ObservedStep>& steps) {
     roots += 1;
   }
   prior_ = right / roots;
-  for (const Action action : {Action::kReason, Action::kRetrieve})
+  for (const Action action : kSteps)
     for (const bool later : {false, true}) calibrators_.push_back(fit_calibrator(steps, action, later));
 }
 
 double ProgressModel::u(const Evidence& evidence) const {
   if (evidence.depth == 0) return prior_;
-  const Calibrator& calibrator = calibrators_[2 * slot(evidence.action) + (evidence.depth > 1 ? 1 : 0)];
+  const Calibrator& calibrator = calibrators_[2 * step_index(evidence.action) + (evidence.depth > 1 ? 1 : 0)];
   return std::round(calibrator.apply(rounded(evidence.confidence)) * 1e6) / 1e6;
 }
 
-// The first pass (depth 0), the second (1) or later ones (2). From u a pass moves U by what it moved it by in
+// The first step (depth 0), the second (1) or later ones (2). From u a step moves U by what it moved it by in
 // the observed steps, which are weighted by a Gaussian in the distance of their start from u (Nadaraya-Watson
-// on displacements: a pass that changes nothing stays one that changes nothing).
+// on displacements: a step that changes nothing stays one that changes nothing).
 Kernel ProgressModel::fit_kernel(const std::vector<ObservedStep>& steps, Action action, int depth,
                                  const ProgressOptions& options) const {
   const auto points = static_cast<std::size_t>(options.grid);
@@ -150,7 +146,7 @@ Kernel ProgressModel::fit_kernel(const std::vector<ObservedStep>& steps, Action 
         total += weight * count;
       }
     }
-    if (total == 0) {  // no pass of this kind was seen: it changes nothing
+    if (total == 0) {  // no step of this kind was seen: it changes nothing
       row[j] = 1;
       total = 1;
     }
@@ -162,12 +158,12 @@ Kernel ProgressModel::fit_kernel(const std::vector<ObservedStep>& steps, Action 
   return kernel;
 }
 
-Action ProgressModel::best_action(const State& state) const {
+Action ProgressModel::best_action(const EpisodeState& state) const {
   const QTables& q = state.depth == 0 ? first_ : state.depth == 1 ? second_ : solution_.q;
   const double now = u(state);
   Action best = Action::kTerminate;
-  for (const Action action : {Action::kReason, Action::kRetrieve})
-    if (!state.settled[slot(action)] && interpolated(q[static_cast<std::size_t>(action)], now) >
+  for (const Action action : kSteps)
+    if (!state.settled[step_index(action)] && interpolated(q[static_cast<std::size_t>(action)], now) >
                                             interpolated(q[static_cast<std::size_t>(best)], now) + kTie)
       best = action;
   return best;

@@ -20,7 +20,7 @@ DecisionProcess random_process(std::uint64_t seed, std::int64_t states, double g
   DecisionProcess process;
   process.gamma = gamma;
   for (std::int64_t state = 0; state < states; ++state) process.terminal_reward.push_back(random.uniform());
-  for (Step* step : {&process.reason, &process.retrieve}) {
+  for (StepModel* step : {&process.reason, &process.retrieve}) {
     for (std::int64_t state = 0; state < states; ++state) {
       step->reward.push_back(-0.2 * random.uniform());
       auto& row = step->kernel.rows.emplace_back();
@@ -36,15 +36,15 @@ DecisionProcess random_process(std::uint64_t seed, std::int64_t states, double g
   return process;
 }
 
-Policy random_policy(std::uint64_t seed, std::int64_t states) {
+ActionTable random_policy(std::uint64_t seed, std::int64_t states) {
   Random random(seed, "random policy");
-  Policy policy;
+  ActionTable policy;
   for (std::int64_t state = 0; state < states; ++state) policy.push_back(kActions[random.below(3)]);
   return policy;
 }
 
 // The expected reward of the first `horizon` steps, by forward sums over distributions.
-double value_by_horizon(const DecisionProcess& process, const Policy& policy, std::int64_t start,
+double value_by_horizon(const DecisionProcess& process, const ActionTable& policy, std::int64_t start,
                         int horizon) {
   std::vector<double> mass(process.states(), 0.0);
   mass[start] = 1;
@@ -57,7 +57,7 @@ double value_by_horizon(const DecisionProcess& process, const Policy& policy, st
         value += discount * mass[state] * process.terminal_reward[state];
         continue;
       }
-      const Step& step = process.step(policy[state]);
+      const StepModel& step = process.step(policy[state]);
       value += discount * mass[state] * step.reward[state];
       for (const Transition& move : step.kernel.rows[state])
         next[move.state] += mass[state] * move.probability;
@@ -72,7 +72,7 @@ TEST(PolicyEvaluation, EqualsForwardSumsOnGeneralKernels) {
   int compared = 0;
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     const DecisionProcess process = random_process(seed, 12, seed % 2 == 0 ? 1.0 : 0.8);
-    const Policy policy = random_policy(seed, 12);
+    const ActionTable policy = random_policy(seed, 12);
     if (!always_stops(process, policy)) continue;
     const auto value = evaluate_policy(process, policy);
     for (std::int64_t start : {0, 5, 11}) {
@@ -99,7 +99,7 @@ TEST(PolicyEvaluation, PoliciesThatNeverStop) {
   // 0 -> 1 -> 2 -> 2: free in the end, after 0.1 + 0.2. 3 <-> 4 pays for ever.
   const DecisionProcess process = chain({1, 2, 2, 4, 3}, {-0.1, -0.2, 0, 0, -0.1}, 1.0);
   process.validate();
-  const Policy reason(5, Action::kReason);
+  const ActionTable reason(5, Action::kReason);
   EXPECT_FALSE(always_stops(process, reason));
   const auto value = evaluate_policy(process, reason);
   EXPECT_NEAR(value[0], -0.3, 1e-15);
@@ -124,7 +124,7 @@ TEST(DecisionProcess, SolutionIsTheBestOfAllPolicies) {
     const Solution solution = solve(process);
     std::vector<double> best(n, -kInfinity);
     for (int code = 0; code < 243; ++code) {
-      Policy policy;
+      ActionTable policy;
       for (int rest = code, i = 0; i < n; ++i, rest /= 3) policy.push_back(kActions[rest % 3]);
       const auto value = evaluate_policy(process, policy);
       for (std::int64_t state = 0; state < n; ++state) best[state] = std::max(best[state], value[state]);

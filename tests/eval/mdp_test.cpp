@@ -32,8 +32,8 @@ MdpOptions options_of(const nlohmann::json& json) {
   return options;
 }
 
-Policy policy_of(const nlohmann::json& runs) {
-  Policy policy;
+ActionTable policy_of(const nlohmann::json& runs) {
+  ActionTable policy;
   for (const auto& run : runs) {
     policy.insert(policy.end(), run[1].get<std::size_t>(), action_of(run[0].get<std::string>()));
   }
@@ -124,7 +124,7 @@ TEST(Mdp, StepsThatGoNowhereAreNotTaken) {
     const MdpReport report = solve_mdp(options);
     EXPECT_EQ(report.solution.value[0], 0.0);
     EXPECT_EQ(report.thresholds.bands, 1);
-    EXPECT_EQ(report.solution.policy, Policy(100, Action::kTerminate));
+    EXPECT_EQ(report.solution.policy, ActionTable(100, Action::kTerminate));
   }
 }
 

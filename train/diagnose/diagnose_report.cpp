@@ -2,6 +2,7 @@
 #include <map>
 
 #include "base/torch_headers.h"
+#include "eval/decisions/statistics.h"
 #include "train/diagnose/diagnose.h"
 
 namespace relmpi {
@@ -16,25 +17,18 @@ constexpr double kMuchHeads = 0.30;
 // Below this share of the device's own matrix products the device is not kept busy.
 constexpr double kLowUse = 0.40;
 
-// The value below which the share `p` of the sorted values lies, interpolated.
-double quantile(std::vector<double> values, double p) {
-  std::ranges::sort(values);
-  const double at = p * static_cast<double>(values.size() - 1);
-  const auto low = static_cast<std::size_t>(at);
-  const std::size_t high = std::min(low + 1, values.size() - 1);
-  return values[low] + (at - static_cast<double>(low)) * (values[high] - values[low]);
-}
-
 ordered_json stage_json(const StageResult& stage, std::map<std::string, double>& peaks, at::Device device) {
   double total_ms = 0;
   for (const double ms : stage.ms) total_ms += ms;
+  std::vector<double> sorted = stage.ms;
+  std::ranges::sort(sorted);
   const double seconds = total_ms / 1000, steps = static_cast<double>(stage.ms.size());
   ordered_json json{{"name", stage.name},
                     {"steps", stage.ms.size()},
                     {"ms",
-                     {{"median", quantile(stage.ms, 0.5)},
-                      {"p10", quantile(stage.ms, 0.1)},
-                      {"p90", quantile(stage.ms, 0.9)},
+                     {{"median", quantile_of_sorted(sorted, 0.5)},
+                      {"p10", quantile_of_sorted(sorted, 0.1)},
+                      {"p90", quantile_of_sorted(sorted, 0.9)},
                       {"total", total_ms}}},
                     {"cpu_ms", stage.cpu_ms / steps},
                     {"samples_per_s", static_cast<double>(stage.sentences) / seconds},
