@@ -48,11 +48,11 @@ std::string comparison_table(std::span<const Comparison> comparisons) {
       fmt::format("{:<{}}  {:<{}}  {:>6}  {:>6}  {:>8}  {:>8}  {:>10}  {:>16}  {:>10}\n", "a", width, "b",
                   width, "only a", "only b", "p", "p (Holm)", "difference", "95 % interval", "cost ratio");
   for (const Comparison& c : comparisons) {
-    text += fmt::format("{:<{}}  {:<{}}  {:>6}  {:>6}  {:>8.2g}  {:>8.2g}  {:>+10.2f}  {:>16}  {:>10}\n", c.a,
-                        width, c.b, width, c.only_a, c.only_b, c.p, c.p_holm, 100 * c.accuracy_difference,
-                        fmt::format("{:+.2f} to {:+.2f}", 100 * c.difference_interval.low,
-                                    100 * c.difference_interval.high),
-                        c.cost_ratio ? fmt::format("{:.3f}", *c.cost_ratio) : "-");
+    text += fmt::format(
+        "{:<{}}  {:<{}}  {:>6}  {:>6}  {:>8.2g}  {:>8.2g}  {:>+10.2f}  {:>16}  {:>10}\n", c.a, width, c.b,
+        width, c.only_a, c.only_b, c.p, c.p_holm, 100 * c.accuracy_difference,
+        fmt::format("{:+.2f} to {:+.2f}", 100 * c.difference_interval.low, 100 * c.difference_interval.high),
+        c.cost_ratio ? fmt::format("{:.3f}", *c.cost_ratio) : "-");
   }
   return text;
 }

@@ -56,7 +56,7 @@ using ActionTable = std::vector<Action>;  // one action per state
 struct Solution {
   std::vector<double> value;             // the optimal value of each state
   std::array<std::vector<double>, 3> q;  // by Action
-  ActionTable policy;                         // greedy for q, ties by the order of Action
+  ActionTable policy;                    // greedy for q, ties by the order of Action
   std::int64_t iterations = 0;           // sweeps of value iteration
 
   double q_of(Action action, std::int64_t state) const { return q[static_cast<std::size_t>(action)][state]; }

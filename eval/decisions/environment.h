@@ -25,8 +25,8 @@ class Environment {
   virtual std::vector<std::vector<std::int64_t>> groups(Split split) const = 0;
   // Throws InputError, with the number of items that both splits have, unless they have none in common.
   virtual void demand_disjoint() const = 0;
-  // Fits what steps need (thresholds, a temperature) on the calibration split. Every rank must call it, before
-  // any open().
+  // Fits what steps need (thresholds, a temperature) on the calibration split. Every rank must call it,
+  // before any open().
   virtual void fit(Communicator&) {}
   // A group of a split, before any step.
   virtual std::unique_ptr<Episodes> open(Split split, std::span<const std::int64_t> items) const = 0;

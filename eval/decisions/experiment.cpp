@@ -79,7 +79,8 @@ Calibration open_calibration(const Environment& environment, const Communicator&
     const auto& items = groups[static_cast<std::size_t>(*g)];
     auto episodes = environment.open(Split::kCalibration, items);
     const std::vector<ObservedStep> steps = observe(*episodes, depth);
-    mine.steps.push_back({*g, {reinterpret_cast<const char*>(steps.data()), steps.size() * sizeof(steps[0])}});
+    mine.steps.push_back(
+        {*g, {reinterpret_cast<const char*>(steps.data()), steps.size() * sizeof(steps[0])}});
     mine.groups.push_back({items, std::move(episodes)});
     bar.update(*g + 1);
   }
@@ -210,7 +211,9 @@ ExperimentReport run_experiment(Environment& environment, const ExperimentOption
 }
 
 ordered_json to_json(const ExperimentReport& report) {
-  const auto known = [](std::optional<double> value) { return value ? ordered_json(*value) : ordered_json(); };
+  const auto known = [](std::optional<double> value) {
+    return value ? ordered_json(*value) : ordered_json();
+  };
   ordered_json document{{"header", report.header}};
   document.update(to_json(static_cast<const ComparisonReport&>(report)));
   document["calibration"] = {

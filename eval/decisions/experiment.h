@@ -36,10 +36,10 @@ struct ExperimentReport : ComparisonReport {
   std::vector<ItemRow> rows;  // by policy, in the order of the options, then by item
 };
 
-// Compares policies on an environment: U, transitions and thresholds are fitted on the calibration split, then
-// every policy runs over every item of the reported one. Rank 0 gets the report, the others an empty one; it
-// is the same at any number of ranks but for measured times. Throws InputError for wrong options and if the
-// splits share items or one of them is empty. Every rank must call it.
+// Compares policies on an environment: U, transitions and thresholds are fitted on the calibration split,
+// then every policy runs over every item of the reported one. Rank 0 gets the report, the others an empty
+// one; it is the same at any number of ranks but for measured times. Throws InputError for wrong options and
+// if the splits share items or one of them is empty. Every rank must call it.
 ExperimentReport run_experiment(Environment& environment, const ExperimentOptions& options,
                                 Communicator& communicator);
 

@@ -51,8 +51,7 @@ class RandomPolicy final : public StepwisePolicy {
   void fit(const CalibrationRuns& runs, Communicator& communicator) override {
     const auto mdp = runs.run(MdpPolicy(progress()), communicator);
     mean_steps_ = static_cast<double>(mdp.steps) / static_cast<double>(mdp.items);
-    if (mdp.steps > 0)
-      retrieve_share_ = static_cast<double>(mdp.retrievals) / static_cast<double>(mdp.steps);
+    if (mdp.steps > 0) retrieve_share_ = static_cast<double>(mdp.retrievals) / static_cast<double>(mdp.steps);
   }
 
   Action next(const EpisodeState& state, std::int64_t item) const override {

@@ -92,7 +92,8 @@ ProgressModel::ProgressModel(const std::vector<ObservedStep>& steps, const Progr
   for (const Action action : kSteps) {
     StepModel& step = action == Action::kReason ? process_.reason : process_.retrieve;
     step.kernel = kernel(action, 2);
-    step.reward.assign(points, -options.mu * tokens[step_index(action)] / count[step_index(action)] / mean_tokens);
+    step.reward.assign(points,
+                       -options.mu * tokens[step_index(action)] / count[step_index(action)] / mean_tokens);
   }
   process_.validate();
   solution_ = solve(process_);
@@ -164,7 +165,7 @@ Action ProgressModel::best_action(const EpisodeState& state) const {
   Action best = Action::kTerminate;
   for (const Action action : kSteps)
     if (!state.settled[step_index(action)] && interpolated(q[static_cast<std::size_t>(action)], now) >
-                                            interpolated(q[static_cast<std::size_t>(best)], now) + kTie)
+                                                  interpolated(q[static_cast<std::size_t>(best)], now) + kTie)
       best = action;
   return best;
 }
