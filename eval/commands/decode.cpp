@@ -1,16 +1,19 @@
 #include "eval/commands/decode.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cmath>
 #include <optional>
 
 #include "base/files.h"
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/torch_headers.h"
+#include "dist/ranks/share.h"
+#include "eval/llm/decode_benchmark.h"
 #include "eval/llm/llm_session.h"
 #include "eval/llm/prompts.h"
-#include "model/decoding/generation.h"
 #include "model/decoding/plain.h"
 
 namespace relmpi {
@@ -63,26 +66,13 @@ void tell_suggested_sampling(const DecodeOptions& options) {
     spdlog::info("not taken from generation_config.json, give them if you want them:{}", found);
 }
 
-ordered_json row_of(const Request& request, const Answer& answer) {
-  return {{"index", request.index},
-          {"prompt_ids", request.prompt},
-          {"output_ids", answer.ids},
-          {"text", answer.text},
-          {"finish_reason", to_string(answer.finish)},
-          {"ttft", answer.ttft},
-          {"latency", answer.latency},
-          {"drafted", answer.drafted},
-          {"accepted", answer.accepted},
-          {"target_calls", answer.forward_passes}};
-}
-
-// This rank's requests: one in `size`, in batches.
-ordered_json run_requests(Llm& llm, const std::vector<Request>& requests, const DecodeOptions& options,
-                          const Communicator& communicator) {
+// This rank's share of the requests, in batches.
+std::vector<NumberedLine> run_requests(const LlmFolder& folder, DecodingMethod& method,
+                                       const std::vector<Request>& requests, const DecodeOptions& options,
+                                       const Communicator& communicator) {
   std::vector<Request> mine;
-  for (std::size_t i = static_cast<std::size_t>(communicator.rank()); i < requests.size();
-       i += static_cast<std::size_t>(communicator.size()))
-    mine.push_back(requests[i]);
+  for (Share share(communicator, std::ssize(requests)); const auto i = share.next();)
+    mine.push_back(requests[static_cast<std::size_t>(*i)]);
   // A person who waits for one text sees it grow.
   OnText on_text;
   if (!options.json && requests.size() == 1 && communicator.rank() == 0)
@@ -90,52 +80,47 @@ ordered_json run_requests(Llm& llm, const std::vector<Request>& requests, const 
       fmt::print("{}", text);
       std::fflush(stdout);
     };
-  Progress progress("decoding", static_cast<std::int64_t>(mine.size()), communicator.rank() == 0 && !on_text);
-  ordered_json rows = ordered_json::array();
+  Progress progress("decoding", std::ssize(mine), communicator.rank() == 0 && !on_text);
+  std::vector<NumberedLine> rows;
   const auto batch = static_cast<std::size_t>(options.batch);
-  const auto method = plain_method(llm.decoder, options.sampling, options.seed);
   for (std::size_t first = 0; first < mine.size(); first += batch) {
     const std::vector<Request> part(
         mine.begin() + static_cast<std::ptrdiff_t>(first),
         mine.begin() + static_cast<std::ptrdiff_t>(std::min(first + batch, mine.size())));
-    const auto answers = generate(llm.folder, *method, part, options.generation, on_text);
-    for (std::size_t i = 0; i < part.size(); ++i) rows.push_back(row_of(part[i], answers[i]));
+    const auto answers = generate(folder, method, part, options.generation, on_text);
+    for (std::size_t i = 0; i < part.size(); ++i)
+      rows.push_back({part[i].index, to_json(DecodedRequest{part[i], answers[i]}).dump()});
     progress.update(static_cast<std::int64_t>(std::min(first + batch, mine.size())));
   }
   return rows;
 }
 
-ordered_json method_of(const ordered_json& rows, double seconds) {
-  std::int64_t tokens = 0;
-  double ttft = 0, latency = 0;
-  for (const auto& row : rows) {
-    tokens += static_cast<std::int64_t>(row["output_ids"].size());
-    ttft += row["ttft"].get<double>();
-    latency += row["latency"].get<double>();
-  }
-  const auto count = static_cast<double>(rows.size());
-  return {{"method", "plain"},
-          {"total_requests", rows.size()},
-          {"total_duration", seconds},
-          {"total_tokens", tokens},
-          {"overall_throughput", static_cast<double>(tokens) / seconds},
-          {"avg_ttft", ttft / count},
-          {"avg_latency", latency / count},
-          {"avg_acceptance_rate", 0.0},
-          {"requests", rows}};
+// On rank 0, of all ranks; without rows elsewhere.
+DecodeBenchmark measure(Llm& llm, const std::vector<Request>& requests, const DecodeOptions& options,
+                        Communicator& communicator) {
+  const auto method = plain_method(llm.decoder, options.sampling, options.seed);
+  communicator.barrier();
+  const auto start = std::chrono::steady_clock::now();
+  const auto rows =
+      gather_lines(communicator, run_requests(llm.folder, *method, requests, options, communicator));
+  DecodeBenchmark out{.method = std::string(method->name())};
+  out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const Figures mine = method->figures();
+  std::array<std::int64_t, 2> work{mine.target_calls, std::llround(mine.target_seconds * 1e6)};
+  add_up(communicator, work);
+  out.figures = {.target_calls = work[0], .target_seconds = static_cast<double>(work[1]) / 1e6};
+  for (const NumberedLine& row : rows) out.rows.push_back(decoded_request(nlohmann::json::parse(row.line)));
+  return out;
 }
 
-void print_texts(const ordered_json& method, bool shown_already) {
-  for (const auto& row : method["requests"]) {
+void print_texts(const DecodeBenchmark& benchmark, bool shown_already) {
+  for (const DecodedRequest& row : benchmark.rows) {
     if (shown_already)
       fmt::print("\n");
     else
-      fmt::print("--- {} ({})\n{}\n", row["index"].get<std::int64_t>() + 1,
-                 row["finish_reason"].get<std::string>(), row["text"].get<std::string>());
+      fmt::print("--- {} ({})\n{}\n", row.request.index + 1, to_string(row.answer.finish), row.answer.text);
   }
-  fmt::print(stderr, "{} request(s), {} tokens, {:.1f} tokens/s; first token after {:.3f} s on average\n",
-             method["total_requests"].get<std::int64_t>(), method["total_tokens"].get<std::int64_t>(),
-             method["overall_throughput"].get<double>(), method["avg_ttft"].get<double>());
+  fmt::print(stderr, "{}\n", summary(benchmark));
 }
 
 int run_decode(const DecodeOptions& options, std::unique_ptr<Communicator>& communicator) {
@@ -167,20 +152,16 @@ int run_decode(const DecodeOptions& options, std::unique_ptr<Communicator>& comm
   };
   LlmSession session(options.session, communicator, text_of(prompts), encode_all);
   if (communicator->rank() == 0) tell_suggested_sampling(options);
-  communicator->barrier();
-  const auto start = std::chrono::steady_clock::now();
-  const auto rows = gather_rows(*communicator, run_requests(session.llm, requests, options, *communicator));
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const DecodeBenchmark benchmark = measure(session.llm, requests, options, *communicator);
   if (communicator->rank() != 0) return 0;
   ordered_json header = session.header(options.session, *communicator);
   header["options"] = nlohmann::json(options.session.command->config_to_str(true, false));
-  const ordered_json document{{"header", header},
-                              {"methods", ordered_json::array({method_of(rows, seconds)})}};
+  const ordered_json document{{"header", header}, {"methods", ordered_json::array({to_json(benchmark)})}};
   if (!file.empty()) write_file_atomic(file, document.dump(2) + "\n");
   if (options.json)
     fmt::print("{}\n", document.dump());
   else
-    print_texts(document["methods"][0], requests.size() == 1);
+    print_texts(benchmark, requests.size() == 1);
   return 0;
 }
 

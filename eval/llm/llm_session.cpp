@@ -141,14 +141,4 @@ std::filesystem::path result_file(const std::string& folder, const char* name) {
   return file;
 }
 
-nlohmann::ordered_json gather_rows(Communicator& communicator, const nlohmann::ordered_json& mine) {
-  std::vector<nlohmann::ordered_json> rows;
-  for (const std::string& part : communicator.gather_bytes(mine.dump()))
-    for (auto& row : nlohmann::ordered_json::parse(part)) rows.push_back(std::move(row));
-  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
-    return a["index"].template get<std::int64_t>() < b["index"].template get<std::int64_t>();
-  });
-  return rows;
-}
-
 }  // namespace relmpi

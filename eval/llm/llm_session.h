@@ -43,7 +43,4 @@ struct LlmSession {
 // work. Throws InputError. Empty for an empty folder.
 std::filesystem::path result_file(const std::string& folder, const char* name);
 
-// Each rank's rows, objects with their number in the field "index", in that order on rank 0; empty elsewhere.
-nlohmann::ordered_json gather_rows(Communicator& communicator, const nlohmann::ordered_json& mine);
-
 }  // namespace relmpi

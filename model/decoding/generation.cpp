@@ -1,6 +1,7 @@
 #include "model/decoding/generation.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 
 #include "base/error.h"
@@ -10,6 +11,9 @@ namespace relmpi {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// In the order of FinishReason.
+constexpr std::array<std::string_view, 4> kReasons{"end", "stop", "length", "context"};
 
 // Requests of one batch and how far they are.
 class Batch {
@@ -129,18 +133,12 @@ void GenerationOptions::validate() const {
     if (one.empty()) throw InputError("--stop: an empty text would end every answer at once");
 }
 
-const char* to_string(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::kEnd:
-      return "end";
-    case FinishReason::kStop:
-      return "stop";
-    case FinishReason::kLength:
-      return "length";
-    case FinishReason::kContext:
-      return "context";
-  }
-  RELMPI_CHECK(false, "unnamed reason");
+const char* to_string(FinishReason reason) { return kReasons.at(static_cast<std::size_t>(reason)).data(); }
+
+FinishReason finish_reason_of(std::string_view name) {
+  const auto* found = std::ranges::find(kReasons, name);
+  if (found == kReasons.end()) throw InputError("\"{}\" is no reason for which an answer ends", name);
+  return static_cast<FinishReason>(found - kReasons.begin());
 }
 
 std::vector<Answer> generate(const LlmFolder& folder, DecodingMethod& method,

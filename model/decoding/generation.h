@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/decoding/method.h"
@@ -27,6 +28,8 @@ enum class FinishReason {
   kContext  // the model's context is full
 };
 const char* to_string(FinishReason reason);
+// Throws InputError for a name that to_string does not give.
+FinishReason finish_reason_of(std::string_view name);
 
 struct Request {
   std::vector<std::int32_t> prompt;
