@@ -31,10 +31,10 @@ struct Hidden {
 // A decoder LLM for inference: Llama (Touvron et al. 2023), Qwen2 or Qwen3.
 //
 // Rows of sequences of different lengths are packed, never padded. On a CPU in fp32 and bf16, a pass of up to
-// kFewRows rows (32) gives each row the same bits whatever the other rows are (few_rows.h, cpu_attention.h):
-// decoding does not depend on the batch, and a draft that is checked in one pass gets the bits of decoding
-// token by token. Longer passes, and GPUs, use libtorch's products, which round differently for different
-// numbers of rows.
+// kFewRows rows (32) gives each row the same bits whatever the other rows are (few_rows_linear.h,
+// cpu_attention.h): decoding does not depend on the batch, and a draft that is checked in one pass gets the
+// bits of decoding token by token. Longer passes, and GPUs, use libtorch's products, which round differently
+// for different numbers of rows.
 class Decoder {
  public:
   // Loads the folder's weights in `dtype` (fp32, bf16, fp16).

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "base/random.h"
 #include "base/torch_headers.h"
 #include "model/decoding/generation.h"
 #include "model/decoding/method.h"
@@ -140,6 +141,26 @@ TEST(DecodingMethod, TheContextEndsInsideADraft) {
   const std::vector<Request> requests{{llm.folder.tokenizer.encode(std::string(690, 'x')), 0},
                                       {llm.folder.tokenizer.encode(std::string(680, 'y')), 1}};
   expect_alike(llm, requests, {{.max_new_tokens = 500, .ignore_end = true}, {}}, FinishReason::kContext);
+}
+
+// So that an answer is the same in any batch, on any rank and after a restart.
+TEST(DecodingMethod, ATokenIsDrawnFromTheStreamOfItsRequestAndItsPlace) {
+  const TinyLlm tiny;
+  Llm llm = tiny.open();
+  const SamplingOptions sampling{.temperature = 1.5};
+  const std::vector<Request> requests{{llm.folder.tokenizer.encode("abc"), 41}};
+  const auto answer = generate(llm.folder, *plain_method(llm.decoder, sampling, 9), requests,
+                               {.max_new_tokens = 12, .ignore_end = true})[0];
+  auto text = requests[0].prompt;
+  for (std::size_t i = 0; i < answer.ids.size(); ++i) {
+    KvCache cache = llm.decoder.make_cache(1, std::ssize(text));
+    const at::Tensor hidden = llm.decoder.forward({{0, text}}, cache).last;
+    const at::Tensor logits = llm.decoder.logits(hidden.narrow(0, hidden.size(0) - 1, 1)).contiguous();
+    Random random(9, "next token", 41, i);
+    const std::span row(logits.data_ptr<float>(), static_cast<std::size_t>(logits.numel()));
+    ASSERT_EQ(answer.ids[i], choose_token(row, text, sampling, random.uniform())) << i;
+    text.push_back(answer.ids[i]);
+  }
 }
 
 TEST(DecodingMethod, WorkIsCounted) {
