@@ -1,50 +1,80 @@
 #pragma once
 
+#include <cstdint>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <type_traits>
-#include <utility>
 
 #include "base/error.h"
 #include "base/json.h"
 
 namespace relmpi {
 
-// Reads typed fields of one JSON object (bool, std::int64_t, double, std::string). Throws InputError naming
-// the file and the field for a value of the wrong kind, and for a required one that is missing. A null counts
-// as missing, as in Hugging Face's files.
+// Reads typed fields of one JSON object. Each error is an InputError that names the place, the field, its
+// value and what it must be. A null counts as missing, as in Hugging Face's files.
 class JsonFields {
  public:
-  // `file` names the object in errors. Throws InputError when it is no object. Keeps a reference to it.
-  JsonFields(const nlohmann::json& object, std::string file) : object_(object), file_(std::move(file)) {
-    if (!object_.is_object()) throw InputError("{}: a JSON object was expected", file_);
+  // `place` names the object in errors, such as "tokenizer.json: model". Throws if it is no object. Keeps a
+  // reference to it.
+  JsonFields(const nlohmann::json& object, std::string place);
+  JsonFields(const nlohmann::json&& object, std::string place) = delete;
+
+  const std::string& place() const { return place_; }
+
+  // nullptr if the field is missing.
+  const nlohmann::json* find(const char* name) const;
+  bool has(const char* name) const { return find(name) != nullptr; }
+
+  // These throw if the field is missing or of another kind.
+  const nlohmann::json& at(const char* name) const;  // of any kind
+  bool flag(const char* name) const;
+  std::int64_t integer(const char* name) const;
+  std::int64_t count(const char* name) const;  // an integer from 0 on
+  double number(const char* name) const;
+  std::string text(const char* name) const;
+  const nlohmann::json& array(const char* name) const;
+  const nlohmann::json& object(const char* name) const;
+
+  // `otherwise` if the field is missing.
+  bool flag(const char* name, bool otherwise) const { return has(name) ? flag(name) : otherwise; }
+  std::string text(const char* name, const char* otherwise) const {
+    return has(name) ? text(name) : otherwise;
   }
 
-  bool has(const char* name) const { return object_.contains(name) && !object_.at(name).is_null(); }
-  const std::string& file() const { return file_; }
-
-  // Leaves `value` as it is where the field is missing. Says whether it was there.
+  // Leaves `value` (bool, std::int64_t, double, std::string) as it is if the field is missing. Says whether
+  // it was there.
   template <typename T>
-  bool read(const char* name, T& value, bool required = false) const {
-    if (!has(name)) {
-      if (required) throw InputError("{}: the field \"{}\" is missing", file_, name);
-      return false;
+  bool read(const char* name, T& value) const {
+    if (!has(name)) return false;
+    if constexpr (std::is_same_v<T, bool>) {
+      value = flag(name);
+    } else if constexpr (std::is_same_v<T, std::int64_t>) {
+      value = integer(name);
+    } else if constexpr (std::is_same_v<T, double>) {
+      value = number(name);
+    } else {
+      value = text(name);
     }
-    const nlohmann::json& found = object_.at(name);
-    bool right = found.is_string();
-    if constexpr (std::is_same_v<T, std::int64_t>) right = is_whole_number(found);
-    if constexpr (std::is_same_v<T, double>) right = found.is_number();
-    if constexpr (std::is_same_v<T, bool>) right = found.is_boolean();
-    if (!right)
-      throw InputError("{}: the field \"{}\" has the value {}, which is of the wrong kind", file_, name,
-                       found.dump());
-    value = found.get<T>();
     return true;
   }
 
+  // Throws if the object has a field of another name.
+  void demand_only(std::initializer_list<std::string_view> names) const;
+
+  // For a value of the right kind that cannot be taken.
+  [[noreturn]] void wrong(const char* name, const nlohmann::json& value, std::string_view wanted) const;
+
+  // The value as JSON, cut if it is long.
+  static std::string shown(const nlohmann::json& value);
+
  private:
+  const nlohmann::json& of_kind(const char* name, bool (*is_kind)(const nlohmann::json&),
+                                const char* kind) const;
+
   const nlohmann::json& object_;
-  std::string file_;
+  std::string place_;
 };
 
 // Throws InputError naming the field of a model's configuration where its value does not hold to the rule.

@@ -7,12 +7,10 @@
 #include <array>
 #include <cstring>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 
-#include "base/error.h"
 #include "base/files.h"
-#include "base/json.h"
+#include "base/json_fields.h"
 #include "base/mapped_file.h"
 
 namespace relmpi {
@@ -60,10 +58,10 @@ std::uint64_t header_length(std::string_view bytes, const std::string& file) {
 }
 
 // A tensor's sizes or offsets: whole numbers from 0 on.
-std::vector<std::int64_t> numbers(const json& list, const std::string& name, const std::string& file) {
+std::vector<std::int64_t> numbers(const JsonFields& tensor, const char* name) {
+  const json& list = tensor.array(name);
   const auto right = [](const json& number) { return is_whole_number(number) && number >= 0; };
-  if (!list.is_array() || !std::all_of(list.begin(), list.end(), right))
-    throw InputError("{}: tensor {} has an impossible shape or place {}", file, name, list.dump());
+  if (!std::all_of(list.begin(), list.end(), right)) tensor.wrong(name, list, "whole numbers from 0 on");
   return list.get<std::vector<std::int64_t>>();
 }
 
@@ -85,21 +83,15 @@ std::uint64_t bytes_of(const Entry& entry, const std::string& file) {
 
 Entry parse_entry(const std::string& name, const json& value, const std::string& file) {
   Entry entry{.name = name, .dtype = at::kFloat, .shape = {}, .begin = 0, .end = 0};
-  try {
-    const auto dtype = dtype_named(value.at("dtype").get<std::string>());
-    if (!dtype)
-      throw InputError("{}: tensor {} has the dtype {}; known are F64 F32 F16 BF16 I64 I32 U8", file, name,
-                       value.at("dtype").dump());
-    entry.dtype = *dtype;
-    entry.shape = numbers(value.at("shape"), name, file);
-    const auto offsets = numbers(value.at("data_offsets"), name, file);
-    if (offsets.size() != 2)
-      throw InputError("{}: tensor {} has {} offsets; they are two", file, name, offsets.size());
-    entry.begin = static_cast<std::uint64_t>(offsets[0]);
-    entry.end = static_cast<std::uint64_t>(offsets[1]);
-  } catch (const json::exception& error) {
-    throw InputError("{}: the header entry of tensor {} is damaged: {}", file, name, error.what());
-  }
+  const JsonFields fields(value, fmt::format("{}: tensor {}", file, name));
+  const auto dtype = dtype_named(fields.text("dtype"));
+  if (!dtype) fields.wrong("dtype", fields.at("dtype"), "F64, F32, F16, BF16, I64, I32 or U8");
+  entry.dtype = *dtype;
+  entry.shape = numbers(fields, "shape");
+  const auto offsets = numbers(fields, "data_offsets");
+  if (offsets.size() != 2) fields.wrong("data_offsets", fields.at("data_offsets"), "two numbers");
+  entry.begin = static_cast<std::uint64_t>(offsets[0]);
+  entry.end = static_cast<std::uint64_t>(offsets[1]);
   const std::uint64_t bytes = bytes_of(entry, file);
   if (entry.begin > entry.end || entry.end - entry.begin != bytes)
     throw InputError("{}: tensor {} needs {} bytes for its shape and dtype, but its offsets are {} to {}",

@@ -6,65 +6,50 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
-#include "base/json.h"
+#include "base/json_fields.h"
 
 namespace relmpi {
 namespace {
 
-constexpr std::uint64_t kManifestFormat = 1;
-
-// The fields of one JSON object, each of which must be there and be taken; nothing else may be there.
-class Fields {
- public:
-  Fields(const nlohmann::json& object, std::string place) : object_(object), place_(std::move(place)) {
-    if (!object.is_object()) throw InputError("{}: not a JSON object", place_);
-  }
-
-  std::string text(const char* name) {
-    return field(name, &nlohmann::json::is_string, "a text").get<std::string>();
-  }
-  std::uint64_t number(const char* name) {
-    return field(name, &nlohmann::json::is_number_unsigned, "a whole number").get<std::uint64_t>();
-  }
-  const nlohmann::json& array(const char* name) { return field(name, &nlohmann::json::is_array, "an array"); }
-
-  void expect_no_more() const {
-    if (object_.size() == taken_) return;
-    throw InputError("{}: {} fields, expected {}; the manifest is damaged or of a newer version", place_,
-                     object_.size(), taken_);
-  }
-
- private:
-  using IsKind = bool (nlohmann::json::*)() const noexcept;
-  const nlohmann::json& field(const char* name, IsKind is_kind, const char* kind) {
-    const auto found = object_.find(name);
-    if (found == object_.end() || !((*found).*is_kind)()) {
-      throw InputError("{}: \"{}\" is missing or not {}; the manifest is damaged: shard the pairs again",
-                       place_, name, kind);
-    }
-    ++taken_;
-    return *found;
-  }
-
-  const nlohmann::json& object_;
-  std::string place_;
-  std::size_t taken_ = 0;
-};
+constexpr std::int64_t kManifestFormat = 1;
 
 ManifestShard parse_shard(const nlohmann::json& object, const std::string& place) {
-  Fields fields(object, place);
+  const JsonFields fields(object, place);
+  fields.demand_only({"file", "xxh3", "bytes", "sentences", "tokens"});
   ManifestShard shard;
   shard.file = fields.text("file");
   shard.xxh3 = fields.text("xxh3");
-  shard.bytes = fields.number("bytes");
-  shard.sentences = fields.number("sentences");
-  shard.tokens = fields.number("tokens");
-  fields.expect_no_more();
+  shard.bytes = static_cast<std::uint64_t>(fields.count("bytes"));
+  shard.sentences = static_cast<std::uint64_t>(fields.count("sentences"));
+  shard.tokens = static_cast<std::uint64_t>(fields.count("tokens"));
   if (shard.file.empty() || shard.file.front() == '.' || shard.file.find('/') != std::string::npos ||
       shard.file.find('\0') != std::string::npos) {
     throw InputError("{}: \"file\" must be the name of a file in this folder", place);
   }
   return shard;
+}
+
+Manifest parse_manifest(const nlohmann::json& document, const std::string& name) {
+  const JsonFields fields(document, name);
+  const std::int64_t format = fields.count("format_version");
+  if (format != kManifestFormat)
+    fields.wrong("format_version", format, fmt::format("{}: this program reads no other", kManifestFormat));
+  fields.demand_only({"format_version", "vocab_xxh3", "sentences", "tokens", "shards"});
+  Manifest manifest{.vocab_xxh3 = fields.text("vocab_xxh3")};
+  const auto sentences = static_cast<std::uint64_t>(fields.count("sentences"));
+  const auto tokens = static_cast<std::uint64_t>(fields.count("tokens"));
+  std::uint64_t shard_sentences = 0, shard_tokens = 0;
+  for (const auto& item : fields.array("shards")) {
+    const auto& shard = manifest.shards.emplace_back(
+        parse_shard(item, fmt::format("{}: shard {}", name, manifest.shards.size())));
+    shard_sentences += shard.sentences;
+    shard_tokens += shard.tokens;
+  }
+  if (sentences != shard_sentences || tokens != shard_tokens) {
+    throw InputError("{}: {} sentences and {} tokens, but its shards have {} and {}", name, sentences, tokens,
+                     shard_sentences, shard_tokens);
+  }
+  return manifest;
 }
 
 }  // namespace
@@ -75,29 +60,13 @@ Manifest Manifest::load(const std::filesystem::path& folder) {
     throw InputError("{}: no such file; a data folder is one that relmpi-data shard wrote, such as DIR/train",
                      path.string());
   }
-  const auto document = parse_json(read_file(path), path.string());
-  Fields fields(document, path.string());
-  const std::uint64_t format = fields.number("format_version");
-  if (format != kManifestFormat) {
-    throw InputError("{}: format_version is {}; this program reads version {}: shard the pairs again",
-                     path.string(), format, kManifestFormat);
+  const std::string text = read_file(path);
+  try {
+    return parse_manifest(parse_json(text, path.string()), path.string());
+  } catch (const InputError& error) {
+    throw InputError("{}; the manifest is damaged or of a newer version: shard the pairs again",
+                     error.what());
   }
-  Manifest manifest;
-  manifest.vocab_xxh3 = fields.text("vocab_xxh3");
-  const std::uint64_t sentences = fields.number("sentences"), tokens = fields.number("tokens");
-  std::uint64_t shard_sentences = 0, shard_tokens = 0;
-  for (const auto& item : fields.array("shards")) {
-    const std::string place = fmt::format("{}: shard {}", path.string(), manifest.shards.size());
-    manifest.shards.push_back(parse_shard(item, place));
-    shard_sentences += manifest.shards.back().sentences;
-    shard_tokens += manifest.shards.back().tokens;
-  }
-  fields.expect_no_more();
-  if (sentences != shard_sentences || tokens != shard_tokens) {
-    throw InputError("{}: {} sentences and {} tokens, but its shards have {} and {}; the manifest is damaged",
-                     path.string(), sentences, tokens, shard_sentences, shard_tokens);
-  }
-  return manifest;
 }
 
 void Manifest::save(const std::filesystem::path& folder) const {

@@ -4,8 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/json.h"
-#include "data/tokenizers/tokenizer_fields.h"
+#include "base/json_fields.h"
 
 namespace relmpi {
 namespace {

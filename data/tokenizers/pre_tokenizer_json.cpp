@@ -3,8 +3,6 @@
 #include <array>
 #include <utility>
 
-#include "data/tokenizers/tokenizer_fields.h"
-
 namespace relmpi {
 namespace {
 
@@ -66,7 +64,7 @@ bool add_steps(const Json& value, const std::string& place, PreTokenizer& out, b
     if (fields.flag("use_regex", true)) out.after.push_back({regex_pattern(kGpt2Regex), {}, false});
     return true;
   } else {
-    fields.unsupported("type", type, "Split, Digits, ByteLevel or a Sequence of them");
+    refuse_setting(fields, "type", type, "Split, Digits, ByteLevel or a Sequence of them");
   }
   return false;
 }
@@ -111,7 +109,7 @@ void check_decoder(const Json& value, const std::string& place) {
   const std::string type = fields.text("type");
   if (type == "ByteLevel") return;
   const bool sequence = type == "Sequence" && fields.array("decoders").size() == 1;
-  if (!sequence) fields.unsupported("type", type, "the decoder must be ByteLevel");
+  if (!sequence) refuse_setting(fields, "type", type, "the decoder must be ByteLevel");
   check_decoder(fields.array("decoders")[0], place + ".decoders[0]");
 }
 
@@ -126,8 +124,14 @@ void read_post_processor(const Json& value, const std::string& place, std::vecto
     for (std::size_t i = 0; i < parts.size(); ++i)
       read_post_processor(parts[i], fmt::format("{}.processors[{}]", place, i), first, last);
   } else if (type != "ByteLevel") {
-    fields.unsupported("type", type, "ByteLevel, TemplateProcessing or a Sequence of them");
+    refuse_setting(fields, "type", type, "ByteLevel, TemplateProcessing or a Sequence of them");
   }
+}
+
+void refuse_setting(const JsonFields& fields, const char* name, const Json& value, std::string_view what) {
+  throw InputError(
+      "{}: \"{}\" is {}; relmpi reads byte-level BPE tokenizers as Llama 3, SmolLM2 and Qwen have them ({})",
+      fields.place(), name, JsonFields::shown(value), what);
 }
 
 }  // namespace relmpi

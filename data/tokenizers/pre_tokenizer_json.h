@@ -1,10 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/json_fields.h"
 #include "data/tokenizers/pre_tokenizer.h"
 
 namespace relmpi {
@@ -22,5 +23,9 @@ void check_decoder(const nlohmann::json& value, const std::string& place);
 // template puts before and behind a single text.
 void read_post_processor(const nlohmann::json& value, const std::string& place,
                          std::vector<std::int32_t>& first, std::vector<std::int32_t>& last);
+
+// A setting that is understood but not built.
+[[noreturn]] void refuse_setting(const JsonFields& fields, const char* name, const nlohmann::json& value,
+                                 std::string_view what);
 
 }  // namespace relmpi

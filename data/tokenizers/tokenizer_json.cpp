@@ -7,7 +7,6 @@
 #include "base/utf8.h"
 #include "data/tokenizers/byte_level.h"
 #include "data/tokenizers/pre_tokenizer_json.h"
-#include "data/tokenizers/tokenizer_fields.h"
 
 namespace relmpi {
 namespace {
@@ -84,11 +83,11 @@ BpeMerges read_merges(const JsonFields& model, const PieceTable& ids) {
 
 void refuse_unbuilt(const JsonFields& model) {
   if (model.text("type", "BPE") != "BPE")
-    model.unsupported("type", model.at("type"), "the model must be BPE");
+    refuse_setting(model, "type", model.at("type"), "the model must be BPE");
   if (const auto* dropout = model.find("dropout"); dropout != nullptr && *dropout != 0)
-    model.unsupported("dropout", *dropout, "ids must not be random; set it to null");
+    refuse_setting(model, "dropout", *dropout, "ids must not be random; set it to null");
   for (const char* name : {"continuing_subword_prefix", "end_of_word_suffix"})
-    if (!model.text(name, "").empty()) model.unsupported(name, model.at(name), "null or empty");
+    if (!model.text(name, "").empty()) refuse_setting(model, name, model.at(name), "null or empty");
 }
 
 // What becomes of bytes without a token. Where every byte has one, nothing here counts.
@@ -100,7 +99,7 @@ void read_unknown(const JsonFields& model, TokenizerDescription& out) {
   };
   const bool some_lack = std::ranges::any_of(byte_characters(), lacks);
   if (model.flag("byte_fallback", false) && some_lack)
-    model.unsupported("byte_fallback", true, "a vocabulary with a token for each byte");
+    refuse_setting(model, "byte_fallback", true, "a vocabulary with a token for each byte");
   if (model.find("unk_token") == nullptr) return;
   const std::int32_t unknown = out.ids.find(model.text("unk_token"));
   if (unknown < 0 && some_lack)
@@ -112,8 +111,7 @@ void read_unknown(const JsonFields& model, TokenizerDescription& out) {
 void read_model(const JsonFields& model, std::size_t added, TokenizerDescription& out,
                 std::vector<bool>& taken) {
   refuse_unbuilt(model);
-  const Json& vocabulary = model.at("vocab");
-  if (!vocabulary.is_object()) model.wrong("vocab", vocabulary, "an object of tokens and ids");
+  const Json& vocabulary = model.object("vocab");
   if (vocabulary.empty()) throw InputError("{}: the vocabulary is empty", model.place());
   const std::string place = model.place() + ": vocab";
   out.ids = PieceTable(vocabulary.size() + added);
@@ -171,7 +169,7 @@ bool reads_nfc(const Json* normalizer, const std::string& place) {
   const JsonFields fields(*normalizer, place);
   const std::string type = fields.text("type");
   if (type == "NFC") return true;
-  if (type != "Sequence") fields.unsupported("type", fields.at("type"), "null, NFC or a Sequence of it");
+  if (type != "Sequence") refuse_setting(fields, "type", fields.at("type"), "null, NFC or a Sequence of it");
   bool nfc = false;
   const Json& parts = fields.array("normalizers");
   for (std::size_t i = 0; i < parts.size(); ++i)

@@ -2,35 +2,30 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/json.h"
+#include "base/json_fields.h"
 
 namespace relmpi {
 namespace {
 
-template <typename T>
-T field(const nlohmann::json& json, const char* name, T otherwise) {
-  const auto found = json.find(name);
-  return found == json.end() ? otherwise : found->get<T>();
-}
-
 // 0, 1, false or true.
-bool read_correct(const nlohmann::json& value) {
-  if (value.is_boolean()) return value.get<bool>();
-  if (value == 0 || value == 1) return value == 1;
-  throw InputError("'correct' is {}; it must be 0 or 1", value.dump());
+bool read_correct(const JsonFields& row) {
+  const nlohmann::json& value = row.at("correct");
+  if (value != 0 && value != 1 && !value.is_boolean()) row.wrong("correct", value, "0 or 1");
+  return value == 1 || value == true;
 }
 
-HistoryStep history_step_from_json(const nlohmann::json& json) {
-  return {action_of(json.at("action").get<std::string>()), json.at("u_before").get<double>(),
-          json.at("u_after").get<double>(), field<std::int64_t>(json, "cost_tokens", 0)};
-}
-
-ItemRow row_at(const nlohmann::json& json, const std::string& place) {
+HistoryStep history_step_from_json(const nlohmann::json& json, const std::string& place) {
+  const JsonFields fields(json, place);
+  HistoryStep step;
   try {
-    return item_row_from_json(json);
+    step.action = action_of(fields.text("action"));
   } catch (const InputError& error) {
     throw InputError("{}: {}", place, error.what());
   }
+  step.u_before = fields.number("u_before");
+  step.u_after = fields.number("u_after");
+  fields.read("cost_tokens", step.cost_tokens);
+  return step;
 }
 
 }  // namespace
@@ -50,29 +45,22 @@ nlohmann::ordered_json to_json(const ItemRow& row) {
           {"history", std::move(history)}};
 }
 
-ItemRow item_row_from_json(const nlohmann::json& json) {
-  if (!json.is_object()) throw InputError("a row is {} instead of an object", json.type_name());
-  try {
-    ItemRow row;
-    row.policy = json.at("policy").get<std::string>();
-    if (!json.at("item").is_number_integer()) {
-      throw InputError("'item' is {}; it must be a whole number", json["item"].dump());
-    }
-    row.item = json["item"].get<std::int64_t>();
-    row.correct = read_correct(json.at("correct"));
-    row.iterations = field<std::int64_t>(json, "iterations", 0);
-    row.retrievals = field<std::int64_t>(json, "retrievals", 0);
-    row.reasons = field<std::int64_t>(json, "reasons", 0);
-    row.cost_tokens = field<std::int64_t>(json, "cost_tokens", 0);
-    row.cost_ms = field<double>(json, "cost_ms", 0.0);
-    if (json.contains("history")) {
-      for (const auto& step : json["history"]) row.history.push_back(history_step_from_json(step));
-    }
-    return row;
-  } catch (const nlohmann::json::exception& error) {
-    throw InputError("a row needs policy, item and correct, and numbers where numbers belong ({})",
-                     error.what());
-  }
+ItemRow item_row_from_json(const nlohmann::json& json, const std::string& place) {
+  const JsonFields fields(json, place);
+  ItemRow row;
+  row.policy = fields.text("policy");
+  row.item = fields.integer("item");
+  row.correct = read_correct(fields);
+  fields.read("iterations", row.iterations);
+  fields.read("retrievals", row.retrievals);
+  fields.read("reasons", row.reasons);
+  fields.read("cost_tokens", row.cost_tokens);
+  fields.read("cost_ms", row.cost_ms);
+  if (!fields.has("history")) return row;
+  for (const auto& step : fields.array("history"))
+    row.history.push_back(
+        history_step_from_json(step, fmt::format("{}: history[{}]", place, row.history.size())));
+  return row;
 }
 
 std::vector<ItemRow> read_item_rows(const std::filesystem::path& path) {
@@ -81,7 +69,7 @@ std::vector<ItemRow> read_item_rows(const std::filesystem::path& path) {
     const std::vector<std::string> lines = read_lines(path);
     for (std::size_t i = 0; i < lines.size(); ++i) {
       const std::string place = fmt::format("{}:{}", path.string(), i + 1);
-      rows.push_back(row_at(parse_json(lines[i], place), place));
+      rows.push_back(item_row_from_json(parse_json(lines[i], place), place));
     }
   } else {
     const nlohmann::json document = parse_json(read_file(path), path.string());
@@ -89,7 +77,7 @@ std::vector<ItemRow> read_item_rows(const std::filesystem::path& path) {
       throw InputError("{}: no \"rows\"; give a file that `relmpi-eval strategies` wrote", path.string());
     }
     for (const auto& json : document["rows"]) {
-      rows.push_back(row_at(json, fmt::format("{}: row {}", path.string(), rows.size())));
+      rows.push_back(item_row_from_json(json, fmt::format("{}: row {}", path.string(), rows.size())));
     }
   }
   if (rows.empty()) throw InputError("{}: the file holds no rows", path.string());

@@ -43,15 +43,9 @@ void read_name(const JsonFields& fields, const char* name, Enum& value, const Na
     value = known;
     return;
   }
-  throw InputError("{}: the field \"{}\" has the unknown value \"{}\"", fields.file(), name, text);
-}
-
-// The object that the field holds; an empty one where there is none.
-json object_in(const json& parent, const char* name, const std::string& file) {
-  json found = parent.value(name, json::object());
-  if (!found.is_object())
-    throw InputError("{}: the field \"{}\" has the value {}, which is no object", file, name, found.dump());
-  return found;
+  std::string known;
+  for (const auto& entry : names) known += fmt::format("{}\"{}\"", known.empty() ? "" : " or ", entry.second);
+  fields.wrong(name, text, known);
 }
 
 }  // namespace
@@ -108,11 +102,11 @@ ModelConfig load_config(const std::filesystem::path& file) {
   if (activation != "gelu")
     throw InputError("{}: hidden_act is \"{}\"; only \"gelu\" is built", file.string(), activation);
   ModelConfig config;
-  bert.read("vocab_size", config.vocab_size, true);
-  bert.read("hidden_size", config.hidden_size, true);
-  bert.read("num_hidden_layers", config.num_hidden_layers, true);
-  bert.read("num_attention_heads", config.num_attention_heads, true);
-  bert.read("intermediate_size", config.intermediate_size, true);
+  config.vocab_size = bert.integer("vocab_size");
+  config.hidden_size = bert.integer("hidden_size");
+  config.num_hidden_layers = bert.integer("num_hidden_layers");
+  config.num_attention_heads = bert.integer("num_attention_heads");
+  config.intermediate_size = bert.integer("intermediate_size");
   bert.read("max_position_embeddings", config.max_position_embeddings);
   bert.read("type_vocab_size", config.type_vocab_size);
   bert.read("layer_norm_eps", config.layer_norm_eps);
@@ -121,8 +115,8 @@ ModelConfig load_config(const std::filesystem::path& file) {
   bert.read("initializer_range", config.initializer_range);
   config.max_length = std::min(config.max_length, config.max_position_embeddings);
 
-  const json ours = object_in(document, "dgca", file.string());
-  const JsonFields dgca(ours, file.string() + " (dgca)");
+  const json none = json::object();
+  const JsonFields dgca(bert.has("dgca") ? bert.object("dgca") : none, file.string() + " (dgca)");
   dgca.read("prompt_length", config.prompt_length);
   dgca.read("candidates", config.candidates);
   dgca.read("max_length", config.max_length);
@@ -132,8 +126,8 @@ ModelConfig load_config(const std::filesystem::path& file) {
   read_name(dgca, "ablation", config.ablation, kAblations);
   read_name(dgca, "output", config.output, kOutputs);
   read_name(dgca, "candidate_source", config.candidate_source, kSources);
-  const json thresholds = object_in(ours, "thresholds", file.string() + " (dgca)");
-  const JsonFields decision(thresholds, file.string() + " (dgca.thresholds)");
+  const JsonFields decision(dgca.has("thresholds") ? dgca.object("thresholds") : none,
+                            file.string() + " (dgca.thresholds)");
   decision.read("detect", config.thresholds.detect);
   decision.read("gate", config.thresholds.gate);
   decision.read("margin", config.thresholds.margin);

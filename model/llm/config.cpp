@@ -16,14 +16,12 @@ constexpr std::int64_t kLargest = std::int64_t{1} << 24;
 constexpr std::int64_t kMostLayers = 4096;
 
 // A token id or a list of them.
-std::vector<std::int64_t> read_ids(const JsonFields& fields, const json& object, const char* name) {
-  if (!fields.has(name)) return {};
-  const json& found = object.at(name);
+std::vector<std::int64_t> read_ids(const JsonFields& fields, const char* name) {
+  const json* found = fields.find(name);
+  if (found == nullptr) return {};
   std::vector<std::int64_t> ids;
-  for (const json& id : found.is_array() ? found : json::array({found})) {
-    if (!is_whole_number(id) || id < 0)
-      throw InputError("{}: the field \"{}\" has the value {}; token ids are expected", fields.file(), name,
-                       found.dump());
+  for (const json& id : found->is_array() ? *found : json::array({*found})) {
+    if (!is_whole_number(id) || id < 0) fields.wrong(name, *found, "a token id or a list of them");
     ids.push_back(id.get<std::int64_t>());
   }
   return ids;
@@ -36,7 +34,7 @@ RopeScaling scaling_of(const JsonFields& fields) {
   if (kind == "llama3") return RopeScaling::kLlama3;
   if (kind == "yarn") return RopeScaling::kYarn;
   throw InputError("{}: RoPE scaling \"{}\" is not built; \"default\", \"llama3\" and \"yarn\" are",
-                   fields.file(), kind);
+                   fields.place(), kind);
 }
 
 template <typename T>
@@ -51,13 +49,14 @@ void read_scaling(const json& object, const std::string& file, RopeConfig& rope)
   rope.scaling = scaling_of(fields);
   if (rope.scaling == RopeScaling::kNone) return;
   const bool llama3 = rope.scaling == RopeScaling::kLlama3;
-  fields.read("factor", rope.factor, true);
-  fields.read("original_max_position_embeddings", rope.original_max_position_embeddings, llama3);
+  rope.factor = fields.number("factor");
   if (llama3) {
-    fields.read("low_freq_factor", rope.low_freq_factor, true);
-    fields.read("high_freq_factor", rope.high_freq_factor, true);
+    rope.original_max_position_embeddings = fields.integer("original_max_position_embeddings");
+    rope.low_freq_factor = fields.number("low_freq_factor");
+    rope.high_freq_factor = fields.number("high_freq_factor");
     return;
   }
+  fields.read("original_max_position_embeddings", rope.original_max_position_embeddings);
   fields.read("beta_fast", rope.beta_fast);
   fields.read("beta_slow", rope.beta_slow);
   fields.read("truncate", rope.truncate);
@@ -66,17 +65,18 @@ void read_scaling(const json& object, const std::string& file, RopeConfig& rope)
   read_optional(fields, "mscale_all_dim", rope.mscale_all_dim);
 }
 
-RopeConfig read_rope(const JsonFields& fields, const json& object, std::int64_t max_position_embeddings) {
+RopeConfig read_rope(const JsonFields& fields, std::int64_t max_position_embeddings) {
   RopeConfig rope;
   fields.read("rope_theta", rope.theta);
   for (const char* name : {"rope_scaling", "rope_parameters"})
-    if (fields.has(name)) read_scaling(object.at(name), fmt::format("{} ({})", fields.file(), name), rope);
+    if (const json* scaling = fields.find(name))
+      read_scaling(*scaling, fmt::format("{} ({})", fields.place(), name), rope);
   if (rope.original_max_position_embeddings == 0)
     rope.original_max_position_embeddings = max_position_embeddings;
   double partial = 1;
   fields.read("partial_rotary_factor", partial);
   if (partial != 1)
-    throw InputError("{}: partial_rotary_factor is {}; only 1 is built", fields.file(), partial);
+    throw InputError("{}: partial_rotary_factor is {}; only 1 is built", fields.place(), partial);
   return rope;
 }
 
@@ -88,24 +88,24 @@ std::int64_t stretched_context(const LlmConfig& config) {
   return std::max(config.max_position_embeddings, static_cast<std::int64_t>(stretched));
 }
 
-void refuse_sliding_window(const JsonFields& fields, const json& object) {
+void refuse_sliding_window(const JsonFields& fields) {
   bool used = false;
   fields.read("use_sliding_window", used);
   if (fields.has("layer_types"))
-    for (const json& type : object.at("layer_types")) used = used || type != "full_attention";
+    for (const json& type : fields.array("layer_types")) used = used || type != "full_attention";
   if (used)
     throw InputError(
         "{}: the model uses sliding windows (use_sliding_window or layer_types), which are not built; set "
         "use_sliding_window to false where texts stay shorter than the window",
-        fields.file());
+        fields.place());
 }
 
 void read_shape(const JsonFields& fields, LlmConfig& config) {
-  fields.read("vocab_size", config.vocab_size, true);
-  fields.read("hidden_size", config.hidden_size, true);
-  fields.read("intermediate_size", config.intermediate_size, true);
-  fields.read("num_hidden_layers", config.num_hidden_layers, true);
-  fields.read("num_attention_heads", config.num_attention_heads, true);
+  config.vocab_size = fields.integer("vocab_size");
+  config.hidden_size = fields.integer("hidden_size");
+  config.intermediate_size = fields.integer("intermediate_size");
+  config.num_hidden_layers = fields.integer("num_hidden_layers");
+  config.num_attention_heads = fields.integer("num_attention_heads");
   config.num_key_value_heads = config.num_attention_heads;
   fields.read("num_key_value_heads", config.num_key_value_heads);
   config.max_position_embeddings = config.model_type == "llama" ? 2048 : 32768;
@@ -165,7 +165,7 @@ LlmConfig load_llm_config(const std::filesystem::path& file) {
   const json document = parse_json(read_file(file), file.string());
   const JsonFields fields(document, file.string());
   LlmConfig config;
-  fields.read("model_type", config.model_type, true);
+  config.model_type = fields.text("model_type");
   if (config.model_type != "llama" && config.model_type != "qwen2" && config.model_type != "qwen3")
     throw InputError("{}: model_type is \"{}\"; built are \"llama\", \"qwen2\" (Qwen2.5 too) and \"qwen3\"",
                      file.string(), config.model_type);
@@ -176,13 +176,13 @@ LlmConfig load_llm_config(const std::filesystem::path& file) {
   if (fields.has("quantization_config"))
     throw InputError("{}: the weights are quantised (quantization_config); take the fp32, bf16 or fp16 model",
                      file.string());
-  refuse_sliding_window(fields, document);
+  refuse_sliding_window(fields);
   read_shape(fields, config);
   read_biases(fields, config);
-  config.rope = read_rope(fields, document, config.max_position_embeddings);
+  config.rope = read_rope(fields, config.max_position_embeddings);
   if (config.rope.scaling == RopeScaling::kYarn) config.max_position_embeddings = stretched_context(config);
   if (!fields.read("dtype", config.dtype)) fields.read("torch_dtype", config.dtype);
-  config.eos_token_ids = read_ids(fields, document, "eos_token_id");
+  config.eos_token_ids = read_ids(fields, "eos_token_id");
   try {
     config.validate();
   } catch (const InputError& error) {
@@ -196,7 +196,7 @@ std::vector<std::int64_t> end_tokens(const std::filesystem::path& folder, const 
   std::vector<std::int64_t> ids;
   if (std::filesystem::exists(file)) {
     const json document = parse_json(read_file(file), file.string());
-    ids = read_ids(JsonFields(document, file.string()), document, "eos_token_id");
+    ids = read_ids(JsonFields(document, file.string()), "eos_token_id");
   }
   if (ids.empty()) {
     file = folder / "config.json";

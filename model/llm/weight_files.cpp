@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/json.h"
+#include "base/json_fields.h"
 #include "model/safetensors.h"
 
 namespace relmpi {
@@ -20,10 +20,9 @@ constexpr const char* kIndex = "model.safetensors.index.json";
 // Tensor name -> file name.
 std::map<std::string, std::string> read_index(const fs::path& file) {
   const json document = parse_json(read_file(file), file.string());
-  if (!document.is_object() || !document.contains("weight_map") || !document.at("weight_map").is_object())
-    throw InputError("{}: an object \"weight_map\" of tensor name -> file was expected", file.string());
   std::map<std::string, std::string> shard_of;
-  for (const auto& [tensor, shard] : document.at("weight_map").items()) {
+  const JsonFields fields(document, file.string());
+  for (const auto& [tensor, shard] : fields.object("weight_map").items()) {
     // A name, not a path: the index must not reach outside its folder.
     if (!shard.is_string() || fs::path(shard.get<std::string>()).filename() != shard.get<std::string>())
       throw InputError("{}: tensor {} lies in {}, which is no file name", file.string(), tensor,
