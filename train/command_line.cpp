@@ -1,27 +1,23 @@
 #include "train/command_line.h"
 
-#include <map>
+#include <algorithm>
 
 namespace relmpi {
 namespace {
 
-template <typename Enum>
-CLI::Option* add_choice(CLI::App& app, const std::string& name, Enum& value,
-                        const std::map<std::string, Enum>& names, const std::string& help) {
-  std::string known, now;
-  for (const auto& [text, choice] : names) {
-    known += (known.empty() ? "" : ", ") + text;
-    if (choice == value) now = text;
-  }
-  CLI::Option* option = app.add_option_function<std::string>(
-      name,
-      [&value, names, known, name](const std::string& text) {
-        const auto found = names.find(text);
-        if (found == names.end()) throw CLI::ValidationError(name, "'" + text + "' is not one of: " + known);
-        value = found->second;
-      },
-      help + " (" + known + ")");
-  return option->default_str(now)->type_name("TEXT");
+template <typename Enum, std::size_t size>
+CLI::Option* add_choice(CLI::App& app, const std::string& option, Enum& value, const Names<Enum, size>& names,
+                        const std::string& help) {
+  std::string known;
+  for (const auto& [choice, name] : names) known += (known.empty() ? "" : ", ") + std::string(name);
+  const auto choose = [&value, &names, known, option](const std::string& text) {
+    const auto found = std::ranges::find(names, text, &std::pair<Enum, const char*>::second);
+    if (found == names.end()) throw CLI::ValidationError(option, "'" + text + "' is not one of: " + known);
+    value = found->first;
+  };
+  return app.add_option_function<std::string>(option, choose, help + " (" + known + ")")
+      ->default_str(name_of(names, value))
+      ->type_name("TEXT");
 }
 
 void add_data_options(CLI::App& app, TrainOptions& o) {
@@ -82,29 +78,16 @@ void add_shape_options(CLI::App& app, TrainOptions& o) {
   number("--prompt-length", c.prompt_length, "prompt vectors P before and after the source; 0 = none");
   number("--candidate-count", c.candidates, "candidates K of a character");
   number("--gate-bias", o.gate_bias, "where the gate starts: alpha = sigmoid(bias)");
-  add_choice<Positions>(app, "--positions", c.positions,
-                        {{"sequential", Positions::kSequential}, {"aligned", Positions::kAligned}},
-                        "position numbers of the target slots: their own, or those of the source")
+  add_choice(app, "--positions", c.positions, kPositions,
+             "position numbers of the target slots: their own, or those of the source")
       ->group(group);
-  add_choice<NormPlace>(app, "--layer-norm", c.layer_norm,
-                        {{"post", NormPlace::kPost}, {"pre", NormPlace::kPre}},
-                        "LayerNorm after each sub-layer (BERT) or before")
+  add_choice(app, "--layer-norm", c.layer_norm, kNormPlaces,
+             "LayerNorm after each sub-layer (BERT) or before")
       ->group(group);
-  add_choice<Ablation>(app, "--ablation", c.ablation,
-                       {{"full", Ablation::kFull},
-                        {"detector-only", Ablation::kDetectorOnly},
-                        {"candidate-only", Ablation::kCandidateOnly},
-                        {"baseline", Ablation::kBaseline}},
-                       "parts of the model")
-      ->group(group);
-  add_choice<Output>(app, "--output", c.output,
-                     {{"mixture", Output::kMixture}, {"candidates", Output::kCandidates}},
-                     "gated mixture, or the candidates alone")
-      ->group(group);
-  add_choice<CandidateSource>(
-      app, "--candidates", c.candidate_source,
-      {{"source", CandidateSource::kSource}, {"as-published", CandidateSource::kAsPublished}},
-      "candidates of the source character, or of [MASK] as in the published program")
+  add_choice(app, "--ablation", c.ablation, kAblations, "parts of the model")->group(group);
+  add_choice(app, "--output", c.output, kOutputs, "gated mixture, or the candidates alone")->group(group);
+  add_choice(app, "--candidates", c.candidate_source, kCandidateSources,
+             "candidates of the source character, or of [MASK] as in the published program")
       ->group(group);
   app.add_option("--init-embeddings", o.init_embeddings,
                  "random, or svd: from what stands beside what in --data")
@@ -129,20 +112,12 @@ void add_step_options(CLI::App& app, TrainOptions& o) {
   number("--weight-decay", o.weight_decay, "not on biases and LayerNorm");
   number("--clip", o.clip, "largest norm of all gradients; 0 = no clipping");
   number("--warmup", o.warmup, "share of the steps in which the rate rises");
-  add_choice<Schedule>(
-      app, "--schedule", o.schedule,
-      {{"linear", Schedule::kLinear}, {"cosine", Schedule::kCosine}, {"constant", Schedule::kConstant}},
-      "learning rate after the warm-up")
-      ->group(group);
+  add_choice(app, "--schedule", o.schedule, kSchedules, "learning rate after the warm-up")->group(group);
   number("--mixture-after", o.mixture_after,
          "steps with the candidates alone (and no masks) before the gated mixture; -1 = as --output");
-  add_choice<MaskMode>(app, "--mft-mode", o.mft_mode,
-                       {{"none", MaskMode::kNone},
-                        {"correct", MaskMode::kCorrect},
-                        {"errors", MaskMode::kErrors},
-                        {"all", MaskMode::kAll}},
-                       "masked fine-tuning: which source characters may be masked; none while the candidates "
-                       "alone answer")
+  add_choice(app, "--mft-mode", o.mft_mode, kMaskModes,
+             "masked fine-tuning: which source characters may be masked; none while the candidates "
+             "alone answer")
       ->group(group);
   number("--mft-rate", o.mft_rate, "share of them that is");
   number("--seed", o.seed, "of weights, order, dropout and masks");

@@ -27,6 +27,17 @@ void demand_known(const nlohmann::json& identity, const std::vector<std::string>
                        fmt::join(known, ", "));
 }
 
+// Runs of relmpi before names were stored: which schedule a number meant is not known any more.
+void demand_names(const nlohmann::json& before) {
+  for (const char* name : {"schedule", "mft-mode"})
+    if (before.contains(name) && before[name].is_number())
+      throw InputError(
+          "the run in --out was written by an older relmpi: its checkpoint says {} {}, a number where this "
+          "program writes a name. Finish it with the program that began it, or start another run in a new "
+          "folder (--out NEW --fresh)",
+          name, before[name].dump());
+}
+
 }  // namespace
 
 nlohmann::json run_identity(const TrainOptions& o, const Setup& setup, std::int64_t total_steps) {
@@ -50,15 +61,16 @@ nlohmann::json run_identity(const TrainOptions& o, const Setup& setup, std::int6
           {"weight-decay", o.weight_decay},
           {"clip", o.clip},
           {"warmup", o.warmup},
-          {"schedule", static_cast<int>(o.schedule)},
+          {"schedule", name_of(kSchedules, o.schedule)},
           {"mixture-after", o.mixture_after},
-          {"mft-mode", static_cast<int>(o.mft_mode)},
+          {"mft-mode", name_of(kMaskModes, o.mft_mode)},
           {"mft-rate", o.mft_rate},
           {"metric", o.metric}};
 }
 
 nlohmann::json changes_since(const nlohmann::json& before, const nlohmann::json& now,
                              const std::vector<std::string>& allowed) {
+  demand_names(before);
   demand_known(now, allowed);
   nlohmann::json changes = nlohmann::json::array();
   std::string refused;

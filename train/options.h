@@ -4,12 +4,15 @@
 #include <string>
 #include <vector>
 
+#include "base/names.h"
 #include "model/dgca/config.h"
 #include "model/dgca/inputs.h"
 
 namespace relmpi {
 
 enum class Schedule { kLinear, kCosine, kConstant };
+inline constexpr Names<Schedule, 3> kSchedules{
+    {{Schedule::kLinear, "linear"}, {Schedule::kCosine, "cosine"}, {Schedule::kConstant, "constant"}}};
 
 // Everything a training run is told. Defaults are DESIGN's; `validate` says what is wrong, by option.
 struct TrainOptions {

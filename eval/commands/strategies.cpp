@@ -26,7 +26,7 @@ int run(const Options& options, std::unique_ptr<Communicator>& communicator) {
   const Session session(options.session, communicator);
   if (!session.model.config.has_candidates())
     throw InputError("{} was trained with --ablation {}: without candidates there is nothing to retrieve",
-                     options.session.model, to_string(session.model.config.ablation));
+                     options.session.model, name_of(kAblations, session.model.config.ablation));
   const Dataset calibration(options.calibration, *session.model.vocabulary);
   const Dataset dataset(options.data, *session.model.vocabulary);
   demand_agreement(*communicator,

@@ -1,8 +1,6 @@
 #include "model/dgca/config.h"
 
-#include <array>
 #include <nlohmann/json.hpp>
-#include <utility>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -12,27 +10,6 @@ namespace relmpi {
 namespace {
 
 using nlohmann::json;
-
-template <typename Enum, std::size_t size>
-using Names = std::array<std::pair<Enum, const char*>, size>;
-
-constexpr Names<Positions, 2> kPositions{
-    {{Positions::kSequential, "sequential"}, {Positions::kAligned, "aligned"}}};
-constexpr Names<NormPlace, 2> kNormPlaces{{{NormPlace::kPost, "post"}, {NormPlace::kPre, "pre"}}};
-constexpr Names<Ablation, 4> kAblations{{{Ablation::kFull, "full"},
-                                         {Ablation::kDetectorOnly, "detector-only"},
-                                         {Ablation::kCandidateOnly, "candidate-only"},
-                                         {Ablation::kBaseline, "baseline"}}};
-constexpr Names<Output, 2> kOutputs{{{Output::kMixture, "mixture"}, {Output::kCandidates, "candidates"}}};
-constexpr Names<CandidateSource, 2> kSources{
-    {{CandidateSource::kSource, "source"}, {CandidateSource::kAsPublished, "as-published"}}};
-
-template <typename Enum, std::size_t size>
-std::string name_of(const Names<Enum, size>& names, Enum value) {
-  for (const auto& [known, name] : names)
-    if (known == value) return name;
-  RELMPI_CHECK(false, "unnamed value of an enumeration");
-}
 
 template <typename Enum, std::size_t size>
 void read_name(const JsonFields& fields, const char* name, Enum& value, const Names<Enum, size>& names) {
@@ -49,12 +26,6 @@ void read_name(const JsonFields& fields, const char* name, Enum& value, const Na
 }
 
 }  // namespace
-
-std::string to_string(Positions value) { return name_of(kPositions, value); }
-std::string to_string(NormPlace value) { return name_of(kNormPlaces, value); }
-std::string to_string(Ablation value) { return name_of(kAblations, value); }
-std::string to_string(Output value) { return name_of(kOutputs, value); }
-std::string to_string(CandidateSource value) { return name_of(kSources, value); }
 
 void ModelConfig::validate() const {
   const auto positive = [](const char* field, std::int64_t value) {
@@ -125,7 +96,7 @@ ModelConfig load_config(const std::filesystem::path& file) {
   read_name(dgca, "layer_norm", config.layer_norm, kNormPlaces);
   read_name(dgca, "ablation", config.ablation, kAblations);
   read_name(dgca, "output", config.output, kOutputs);
-  read_name(dgca, "candidate_source", config.candidate_source, kSources);
+  read_name(dgca, "candidate_source", config.candidate_source, kCandidateSources);
   const JsonFields decision(dgca.has("thresholds") ? dgca.object("thresholds") : none,
                             file.string() + " (dgca.thresholds)");
   decision.read("detect", config.thresholds.detect);
@@ -157,11 +128,11 @@ json to_json(const ModelConfig& c) {
         {"candidates", c.candidates},
         {"max_length", c.max_length},
         {"dropout", c.head_dropout},
-        {"positions", to_string(c.positions)},
-        {"layer_norm", to_string(c.layer_norm)},
-        {"ablation", to_string(c.ablation)},
-        {"output", to_string(c.output)},
-        {"candidate_source", to_string(c.candidate_source)},
+        {"positions", name_of(kPositions, c.positions)},
+        {"layer_norm", name_of(kNormPlaces, c.layer_norm)},
+        {"ablation", name_of(kAblations, c.ablation)},
+        {"output", name_of(kOutputs, c.output)},
+        {"candidate_source", name_of(kCandidateSources, c.candidate_source)},
         {"thresholds",
          {{"detect", c.thresholds.detect}, {"gate", c.thresholds.gate}, {"margin", c.thresholds.margin}}}}}};
 }

@@ -3,22 +3,38 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
-#include <string>
+
+#include "base/names.h"
 
 namespace relmpi {
 
 // Position numbers of the target slots: their own (BERT's way), or those of the source characters they
 // answer.
 enum class Positions { kSequential, kAligned };
+inline constexpr Names<Positions, 2> kPositions{
+    {{Positions::kSequential, "sequential"}, {Positions::kAligned, "aligned"}}};
+
 // Where LayerNorm stands: after each residual sum (BERT), or before each sub-layer.
 enum class NormPlace { kPost, kPre };
+inline constexpr Names<NormPlace, 2> kNormPlaces{{{NormPlace::kPost, "post"}, {NormPlace::kPre, "pre"}}};
+
 // Which of the detector and the candidate head take part.
 enum class Ablation { kFull, kDetectorOnly, kCandidateOnly, kBaseline };
+inline constexpr Names<Ablation, 4> kAblations{{{Ablation::kFull, "full"},
+                                                {Ablation::kDetectorOnly, "detector-only"},
+                                                {Ablation::kCandidateOnly, "candidate-only"},
+                                                {Ablation::kBaseline, "baseline"}}};
+
 // What is read off as p: the gated mixture, or the candidates alone where a character has any.
 enum class Output { kMixture, kCandidates };
+inline constexpr Names<Output, 2> kOutputs{
+    {{Output::kMixture, "mixture"}, {Output::kCandidates, "candidates"}}};
+
 // Whose candidates a target slot gets: those of the source character, or, as in the published program, those
 // of [MASK], gated by the target slot's own detector.
 enum class CandidateSource { kSource, kAsPublished };
+inline constexpr Names<CandidateSource, 2> kCandidateSources{
+    {{CandidateSource::kSource, "source"}, {CandidateSource::kAsPublished, "as-published"}}};
 
 // When a proposed change is accepted (0 = no such demand).
 struct DecisionThresholds {
@@ -70,11 +86,5 @@ struct ModelConfig {
 // model.
 ModelConfig load_config(const std::filesystem::path& file);
 nlohmann::json to_json(const ModelConfig& config);
-
-std::string to_string(Positions value);
-std::string to_string(NormPlace value);
-std::string to_string(Ablation value);
-std::string to_string(Output value);
-std::string to_string(CandidateSource value);
 
 }  // namespace relmpi

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/names.h"
 #include "data/loader/loader.h"
 #include "data/spelling/candidates.h"
 #include "data/text/vocabulary.h"
@@ -14,6 +15,10 @@ namespace relmpi {
 
 // Masked fine-tuning: which source characters are replaced by [MASK].
 enum class MaskMode { kNone, kCorrect, kErrors, kAll };
+inline constexpr Names<MaskMode, 4> kMaskModes{{{MaskMode::kNone, "none"},
+                                                {MaskMode::kCorrect, "correct"},
+                                                {MaskMode::kErrors, "errors"},
+                                                {MaskMode::kAll, "all"}}};
 
 struct MaskOptions {
   MaskMode mode = MaskMode::kNone;
