@@ -69,25 +69,40 @@ std::vector<Proposal> as_proposals(const std::vector<SentenceIds>& sentences, co
   return out;
 }
 
+template <typename Text, typename Symbol>
+void make_changes(Text& text, const std::vector<Change>& changes, const DecisionThresholds& thresholds,
+                  const Symbol& symbol_of) {
+  for (const Change& change : changes)
+    if (accepts(thresholds, change)) text[static_cast<std::size_t>(change.position)] = symbol_of(change.id);
+}
+
 }  // namespace
 
 bool accepts(const DecisionThresholds& t, const Change& change) {
   return change.d >= t.detect && change.alpha >= t.gate && change.margin >= t.margin;
 }
 
-SentenceIds decide(const SentenceIds& source, const Proposal& proposal, const DecisionThresholds& thresholds,
-                   double* log_confidence) {
-  SentenceIds out = source;
+SentenceIds with_changes(SentenceIds source, const std::vector<Change>& changes,
+                         const DecisionThresholds& thresholds) {
+  make_changes(source, changes, thresholds, [](std::int32_t id) { return id; });
+  return source;
+}
+
+std::u32string with_changes(std::u32string source, const std::vector<Change>& changes,
+                            const DecisionThresholds& thresholds, const Vocabulary& vocabulary) {
+  make_changes(source, changes, thresholds, [&](std::int32_t id) { return vocabulary.character(id); });
+  return source;
+}
+
+double log_confidence(const Proposal& proposal, const DecisionThresholds& thresholds) {
   double sum = 0;
   for (const float log_p : proposal.source_log_p) sum += std::max(-30.0F, log_p);
   for (const Change& change : proposal.changes) {
     if (!accepts(thresholds, change)) continue;
     const auto i = static_cast<std::size_t>(change.position);
-    out[i] = change.id;
     sum += proposal.best_log_p[i] - std::max(-30.0F, proposal.source_log_p[i]);
   }
-  if (log_confidence) *log_confidence = sum;
-  return out;
+  return sum;
 }
 
 Corrector::Corrector(const Predictor& predictor)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "data/loader/sentence_groups.h"
@@ -26,10 +27,14 @@ struct Proposal {
 
 bool accepts(const DecisionThresholds& thresholds, const Change& change);
 
-// The sentence with the accepted changes made. `log_confidence`, where given, receives the sum over
-// characters of log p(character as decided).
-SentenceIds decide(const SentenceIds& source, const Proposal& proposal, const DecisionThresholds& thresholds,
-                   double* log_confidence = nullptr);
+// The sentence with the accepted changes made, as ids and as text.
+SentenceIds with_changes(SentenceIds source, const std::vector<Change>& changes,
+                         const DecisionThresholds& thresholds);
+std::u32string with_changes(std::u32string source, const std::vector<Change>& changes,
+                            const DecisionThresholds& thresholds, const Vocabulary& vocabulary);
+
+// Sum over characters of log p(character as decided).
+double log_confidence(const Proposal& proposal, const DecisionThresholds& thresholds);
 
 // Runs passes of a model over lists of sentences. The result for a sentence is a function of the list it is
 // in, not of the rank that runs it, so callers that need equal bytes at any number of ranks keep their lists

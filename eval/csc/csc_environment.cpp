@@ -77,9 +77,10 @@ class CscEpisodes final : public Episodes {
         corrector_.propose(batch, action == Action::kRetrieve ? Gating::kModel : Gating::kLanguageModelOnly);
     const std::chrono::duration<double, std::milli> ms = std::chrono::steady_clock::now() - begin;
     for (std::size_t i = 0; i < batch.size(); ++i) {
-      Pass pass{.ms = ms.count() / static_cast<double>(batch.size())};
-      pass.text = decide(batch[i], proposals[i], thresholds_[step_index(action)], &pass.confidence);
-      passes.emplace(batch[i], std::move(pass));
+      const DecisionThresholds& accepted = thresholds_[step_index(action)];
+      passes.emplace(batch[i], Pass{.text = with_changes(batch[i], proposals[i].changes, accepted),
+                                    .confidence = log_confidence(proposals[i], accepted),
+                                    .ms = ms.count() / static_cast<double>(batch.size())});
     }
   }
 

@@ -59,10 +59,12 @@ void unpack(const std::string& bytes, std::vector<std::vector<Change>>& changes,
 void refine(const Corrector& corrector, const std::vector<SentenceIds>& source,
             const DecisionThresholds& thresholds, int passes, std::vector<Proposal>& proposals) {
   std::vector<SentenceIds> text;
-  for (std::size_t b = 0; b < source.size(); ++b) text.push_back(decide(source[b], proposals[b], thresholds));
+  for (std::size_t b = 0; b < source.size(); ++b)
+    text.push_back(with_changes(source[b], proposals[b].changes, thresholds));
   for (int pass = 1; pass < passes; ++pass) {
     const auto next = corrector.propose(text, Gating::kModel);
-    for (std::size_t b = 0; b < text.size(); ++b) text[b] = decide(text[b], next[b], thresholds);
+    for (std::size_t b = 0; b < text.size(); ++b)
+      text[b] = with_changes(text[b], next[b].changes, thresholds);
   }
   for (std::size_t b = 0; b < source.size(); ++b) {
     proposals[b].changes.clear();
@@ -127,15 +129,6 @@ bool asked_to_stop(Communicator& communicator) {
   return asked > 0;
 }
 
-std::u32string apply(const std::u32string& text, const std::vector<Change>& changes,
-                     const DecisionThresholds& thresholds, const Vocabulary& vocabulary) {
-  std::u32string out = text;
-  for (const Change& change : changes)
-    if (accepts(thresholds, change))
-      out[static_cast<std::size_t>(change.position)] = vocabulary.character(change.id);
-  return out;
-}
-
 }  // namespace
 
 void EvaluateOptions::validate() const {
@@ -172,8 +165,8 @@ Evaluation evaluate(const Corrector& corrector, const Dataset& dataset, const De
     if (options.tune) out.thresholds = tune_thresholds(pairs.source, pairs.target, changes, thresholds);
     for (std::int64_t i = 0; i < count; ++i) {
       TextPair text = dataset.text(i);
-      std::u32string prediction = apply(text.source, changes[static_cast<std::size_t>(i)], out.thresholds,
-                                        *corrector.model().vocabulary);
+      std::u32string prediction = with_changes(text.source, changes[static_cast<std::size_t>(i)],
+                                               out.thresholds, *corrector.model().vocabulary);
       out.metrics.add(text.source, text.target, prediction);
       out.rows.push_back({i, std::move(text.source), std::move(text.target), std::move(prediction)});
     }

@@ -13,14 +13,6 @@ constexpr double kMargins[] = {1e9,  16, 12,   8,   6,    5, 4,    3.5, 3,    2.
                                2.25, 2,  1.75, 1.5, 1.25, 1, 0.75, 0.5, 0.25, 0};
 constexpr double kDetect[] = {0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.0};
 
-SentenceIds with_changes(const SentenceIds& source, const std::vector<Change>& changes,
-                         const DecisionThresholds& thresholds) {
-  SentenceIds out = source;
-  for (const Change& change : changes)
-    if (accepts(thresholds, change)) out[static_cast<std::size_t>(change.position)] = change.id;
-  return out;
-}
-
 double f1(const std::vector<SentenceIds>& source, const std::vector<SentenceIds>& target,
           const std::vector<std::vector<Change>>& changes, const DecisionThresholds& thresholds) {
   std::int64_t repaired = 0, changed = 0, wrong = 0;
@@ -78,7 +70,7 @@ DecisionThresholds fit_reason_thresholds(const Corrector& corrector, const Sente
     const auto first = corrector.propose(written, Gating::kModel);
     std::vector<SentenceIds> retrieved;
     for (std::size_t i = 0; i < written.size(); ++i)
-      retrieved.push_back(decide(written[i], first[i], retrieve));
+      retrieved.push_back(with_changes(written[i], first[i].changes, retrieve));
     for (const auto& text : {written, retrieved}) {
       std::vector<std::vector<Change>> changes;
       for (const Proposal& proposal : corrector.propose(text, Gating::kLanguageModelOnly))
