@@ -36,4 +36,8 @@ bool is_whole_number(const Json& value) {
   return value.is_number_integer() && (!value.is_number_unsigned() || value.get<std::uint64_t>() <= kMost);
 }
 
+void print_json(const nlohmann::ordered_json& document, int indent) {
+  fmt::print("{}\n", document.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
+
 }  // namespace relmpi

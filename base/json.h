@@ -19,4 +19,8 @@ nlohmann::json parse_json(std::string_view bytes, const std::string& name);
 // beyond the range as well, and for the latter the result is undefined.
 bool is_whole_number(const nlohmann::json& value);
 
+// Prints the document and a newline on stdout: on one line, or with this indentation. Bytes that are no
+// UTF-8, as a file's name may have, are replaced.
+void print_json(const nlohmann::ordered_json& document, int indent = -1);
+
 }  // namespace relmpi

@@ -1,5 +1,6 @@
 #include "base/tool.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -8,19 +9,11 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/utf8.h"
 
 namespace relmpi {
 namespace {
-
-int failed(const CLI::App& app, Exit code, const char* what,
-           const std::function<void(const std::string&, int)>& on_failure) {
-  const std::string line = fmt::format("{}: error: {}", app.get_name(), what);
-  fmt::print(stderr, "{}\n", line);
-  std::fflush(stderr);
-  if (on_failure) on_failure(line, static_cast<int>(code));
-  return static_cast<int>(code);
-}
 
 // The options that were given to the command and its subcommands.
 std::vector<const CLI::Option*> given_options(const CLI::App& app) {
@@ -65,28 +58,40 @@ void check_words(int argc, char** argv) {
 
 }  // namespace
 
-int run_tool(CLI::App& app, int argc, char** argv, const std::function<int()>& body,
-             const std::function<void(const std::string&, int)>& on_failure) {
+int Tool::failed(Exit code, const char* what) const {
+  fmt::print(stderr, "{}: error: {}\n", app_.get_name(), what);
+  std::fflush(stderr);
+  return static_cast<int>(code);
+}
+
+int Tool::run(int argc, char** argv) {
+  start_log(-1, 1);
   try {
     check_words(argc, argv);
-    app.parse(argc, argv);
-    check_numbers(app);
+    app_.parse(argc, argv);
+    check_numbers(app_);
   } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
+    const int code = app_.exit(error);
     return code == 0 ? 0 : static_cast<int>(Exit::kWrongInput);
   } catch (const InputError& error) {
-    return failed(app, Exit::kWrongInput, error.what(), on_failure);
+    return failed(Exit::kWrongInput, error.what());
   }
+  const auto chosen = std::ranges::find_if(bound_, [](const Bound& one) { return one.app->parsed() > 0; });
+  RELMPI_CHECK(chosen != bound_.end(), "no command was chosen");
+  Invocation invocation{.command = *chosen->app, .end_peers = {}};  // outlives what the command throws
+  int code = 0;
   try {
-    const int code = body();
+    code = chosen->run(invocation);
     if (std::fflush(stdout) != 0)
       throw RuntimeError("cannot write to standard output: {}", std::strerror(errno));
     return code;
   } catch (const InputError& error) {
-    return failed(app, Exit::kWrongInput, error.what(), on_failure);
+    code = failed(Exit::kWrongInput, error.what());
   } catch (const std::exception& error) {
-    return failed(app, Exit::kFailed, error.what(), on_failure);
+    code = failed(Exit::kFailed, error.what());
   }
+  if (invocation.end_peers) invocation.end_peers(code);
+  return code;
 }
 
 }  // namespace relmpi

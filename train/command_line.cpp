@@ -143,10 +143,9 @@ void add_run_options(CLI::App& app, TrainOptions& o) {
                "choose the decision thresholds on the validation set at each evaluation")
       ->group(group);
   const char* ranks = "Ranks and devices";
-  app.add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->group(ranks)->capture_default_str();
-  app.add_option("--threads", o.threads, "CPU threads of a rank; 0 = its share of the cores")
-      ->group(ranks)
-      ->capture_default_str();
+  add_job_options(app, o.job);
+  for (const char* name : {"--device", "--threads", "--collective-timeout"})
+    app.get_option(name)->group(ranks);
   app.add_flag(
          "--cuda-graphs", o.cuda_graphs,
          "replay the encoder's passes as CUDA graphs, one pair for each number of rows and of slots (rounded "
@@ -154,10 +153,6 @@ void add_run_options(CLI::App& app, TrainOptions& o) {
          "travel after the backward pass")
       ->group(ranks);
   app.add_option("--bucket-bytes", o.bucket_bytes, "gradients that travel together")
-      ->group(ranks)
-      ->capture_default_str();
-  app.add_option("--collective-timeout", o.collective_timeout,
-                 "seconds before a collective that hangs ends the job")
       ->group(ranks)
       ->capture_default_str();
   app.add_option("--check-replicas", o.check_replicas, "steps between comparisons of the ranks' parameters")

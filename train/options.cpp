@@ -54,8 +54,6 @@ void TrainOptions::validate() const {
   demand_number(keep_best <= 1000, "--keep-best", static_cast<double>(keep_best), "at most 1000");
   demand_number(patience >= 0, "--patience", static_cast<double>(patience), "at least 0");
   demand_number(prefetch >= 0 && prefetch <= 1024, "--prefetch", prefetch, "0 to 1024");
-  demand_number(threads >= 0, "--threads", threads, "at least 0 (0 = chosen)");
-  demand_number(collective_timeout > 0, "--collective-timeout", collective_timeout, "above 0 (seconds)");
   demand_number(bucket_bytes >= 4, "--bucket-bytes", static_cast<double>(bucket_bytes), "at least 4");
   demand_number(max_skipped >= 1, "--max-skipped", static_cast<double>(max_skipped), "at least 1");
 }

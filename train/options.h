@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/names.h"
+#include "dist/ranks/job.h"
 #include "model/dgca/config.h"
 #include "model/dgca/inputs.h"
 
@@ -64,10 +65,8 @@ struct TrainOptions {
   // loader, ranks
   int prefetch = 4;
   bool preload = false;
-  std::string device = "auto";
-  int threads = 0;
+  JobOptions job;
   bool cuda_graphs = false;
-  double collective_timeout = 600;
   std::int64_t bucket_bytes = 4 << 20;
   std::int64_t check_replicas = 1000;
   bool debug = false;

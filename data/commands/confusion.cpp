@@ -1,13 +1,13 @@
-#include "data/commands/confusion.h"
+#include "data/spelling/confusion.h"
 
 #include <chrono>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/log.h"
-#include "data/spelling/confusion.h"
+#include "data/commands/commands.h"
 #include "data/spelling/unihan.h"
 #include "data/text/characters.h"
 #include "data/text/sentence_files.h"
@@ -155,7 +155,7 @@ ConfusionSet open_set(const ConfusionCommand& command, const CharacterCounts& co
   return set;
 }
 
-int run_confusion(const ConfusionCommand& command) {
+int run_confusion(const ConfusionCommand& command, Invocation&) {
   command.validate();
   Json document = {{"out", command.out.string()}};
   Json imports = Json::object();
@@ -173,19 +173,15 @@ int run_confusion(const ConfusionCommand& command) {
   set.save(command.out);
   document["set"] = summary_json(set, 0);
   if (command.json) {
-    fmt::print("{}\n", document.dump(2));
+    print_json(document, 2);
   } else {
     print_summary(document);
   }
   return 0;
 }
 
-}  // namespace
-
-void add_confusion_command(CLI::App& app, std::function<int()>& body) {
-  auto* sub =
-      app.add_subcommand("confusion", "Which characters writers confuse: same sound, similar sound, shape");
-  sub->footer(
+void add_options(CLI::App& app, ConfusionCommand& options) {
+  app.footer(
       "From open data: Unicode's Unihan database, as Debian's package unicode-data has it (no root needed):\n"
       "  apt-get download unicode-data && dpkg -x unicode-data_*.deb unicode\n"
       "  relmpi-data confusion --unihan unicode --text train.txt --out confusion.json\n"
@@ -193,31 +189,38 @@ void add_confusion_command(CLI::App& app, std::function<int()>& body) {
       "From lists of other programs, {\"字\":[\"自\",...]} each, frequent characters one a line:\n"
       "  relmpi-data confusion --import-same same.json --import-shape shape.json --out confusion.json\n"
       "With both, the two are united, and --json says how much of the imported lists the open set recovers.");
-  auto command = std::make_shared<ConfusionCommand>();
-  sub->add_option("--unihan", command->unihan,
-                  "Folder with the Unihan files, or where unicode-data was unpacked to");
-  sub->add_option("--text", command->text,
-                  "Text files, one sentence a line: which characters occur, and how often");
-  sub->add_option("--import-same", command->imports[0], "JSON lists of characters of the same sound");
-  sub->add_option("--import-similar", command->imports[1], "JSON lists of similar sound");
-  sub->add_option("--import-shape", command->imports[2], "JSON lists of similar shape");
-  sub->add_option("--import-frequent", command->imports[3], "Frequent characters, one a line");
-  sub->add_option("--out", command->out, "The confusion set to write (JSON)")->required();
-  sub->add_option("--limit-same", command->limits[0], "Most candidates of the same sound, 0 = all")
+  app.add_option("--unihan", options.unihan,
+                 "Folder with the Unihan files, or where unicode-data was unpacked to");
+  app.add_option("--text", options.text,
+                 "Text files, one sentence a line: which characters occur, and how often");
+  app.add_option("--import-same", options.imports[0], "JSON lists of characters of the same sound");
+  app.add_option("--import-similar", options.imports[1], "JSON lists of similar sound");
+  app.add_option("--import-shape", options.imports[2], "JSON lists of similar shape");
+  app.add_option("--import-frequent", options.imports[3], "Frequent characters, one a line");
+  app.add_option("--out", options.out, "The confusion set to write (JSON)")->required();
+  app.add_option("--limit-same", options.limits[0], "Most candidates of the same sound, 0 = all")
       ->capture_default_str();
-  sub->add_option("--limit-similar", command->limits[1], "Most candidates of similar sound, 0 = all")
+  app.add_option("--limit-similar", options.limits[1], "Most candidates of similar sound, 0 = all")
       ->capture_default_str();
-  sub->add_option("--limit-shape", command->limits[2], "Most candidates of similar shape, 0 = all")
+  app.add_option("--limit-shape", options.limits[2], "Most candidates of similar shape, 0 = all")
       ->capture_default_str();
-  sub->add_option("--limit-frequent", command->limits[3], "Most frequent characters, 0 = all")
+  app.add_option("--limit-frequent", options.limits[3], "Most frequent characters, 0 = all")
       ->capture_default_str();
-  sub->add_option("--characters", command->characters,
-                  "Take only the most frequent characters of the text, 0 = all")
+  app.add_option("--characters", options.characters,
+                 "Take only the most frequent characters of the text, 0 = all")
       ->capture_default_str();
-  sub->add_flag("--strict", command->strict,
-                "Stop at the first line that is no sentence (default: skip and count)");
-  sub->add_flag("--json", command->json, "Print one JSON document on stdout");
-  sub->callback([command, &body] { body = [command] { return run_confusion(*command); }; });
+  app.add_flag("--strict", options.strict,
+               "Stop at the first line that is no sentence (default: skip and count)");
+  app.add_flag("--json", options.json, "Print one JSON document on stdout");
+}
+
+}  // namespace
+
+void add_confusion(Tool& tool) {
+  tool.add<ConfusionCommand>({.name = "confusion",
+                              .help = "Which characters writers confuse: same sound, similar sound, shape",
+                              .options = &add_options,
+                              .run = &run_confusion});
 }
 
 }  // namespace relmpi

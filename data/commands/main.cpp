@@ -1,20 +1,12 @@
-#include <CLI/CLI.hpp>
-
-#include "base/log.h"
-#include "base/tool.h"
-#include "data/commands/shard.h"
-#include "data/commands/vocab.h"
+#include "data/commands/commands.h"
 
 int main(int argc, char** argv) {
-  CLI::App app(
-      "From text to training data for Chinese spelling correction.\n"
-      "The usual order: vocab, confusion, noise, shard; then inspect what came out.\n"
-      "`relmpi-data COMMAND --help` explains each.",
-      "relmpi-data");
-  app.require_subcommand(1);
-  relmpi::start_log(-1, 1);
-  std::function<int()> body;
-  relmpi::add_text_commands(app, body);
-  relmpi::add_shard_commands(app, body);
-  return relmpi::run_tool(app, argc, argv, [&] { return body(); });
+  using namespace relmpi;
+  Tool tool("relmpi-data",
+            "From text to training data for Chinese spelling correction.\n"
+            "The usual order: vocab, confusion, noise, shard; then inspect what came out.\n"
+            "`relmpi-data COMMAND --help` explains each.");
+  for (auto* add : {add_vocab, add_confusion, add_noise, add_tokenize, add_shard, add_inspect, add_bench})
+    add(tool);
+  return tool.run(argc, argv);
 }

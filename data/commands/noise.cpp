@@ -1,16 +1,16 @@
-#include "data/commands/noise.h"
+#include "data/spelling/noise.h"
 
 #include <fmt/ranges.h>
 
 #include <chrono>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/utf8.h"
-#include "data/spelling/noise.h"
+#include "data/commands/commands.h"
 #include "data/text/sentence_files.h"
 #include "data/text/vocabulary.h"
 
@@ -28,14 +28,17 @@ struct NoiseCommand {
   bool strict = false;
   bool json = false;
 
-  void validate() {
+  // The options with the mix. Throws InputError.
+  NoiseOptions validated() const {
     if (copies < 1) throw InputError("--copies {}: at least 1 is needed", copies);
     if (mix.size() != kErrorKinds) {
       throw InputError("--mix {}: {} shares are needed: same sound, similar sound, similar shape, frequent",
                        fmt::join(mix, ","), kErrorKinds);
     }
-    std::ranges::copy(mix, options.mix.begin());
-    options.validate();
+    NoiseOptions mixed = options;
+    std::ranges::copy(mix, mixed.mix.begin());
+    mixed.validate();
+    return mixed;
   }
 };
 
@@ -82,14 +85,14 @@ nlohmann::json json_of(const NoiseCommand& command, const TextReport& report, co
                     {{"seed", command.options.seed},
                      {"mean_errors", command.options.mean_errors},
                      {"clean", command.options.clean},
-                     {"mix", command.options.mix},
+                     {"mix", command.mix},
                      {"at_least_one", command.options.at_least_one}}},
                    {"out", command.out.string()}});
   return document;
 }
 
-int run_noise(NoiseCommand& command) {
-  command.validate();
+int run_noise(const NoiseCommand& command, Invocation&) {
+  const NoiseOptions options = command.validated();
   const auto start = std::chrono::steady_clock::now();
   const auto confusion = ConfusionSet::load(command.confusion);
   std::optional<Vocabulary> vocabulary;
@@ -97,7 +100,7 @@ int run_noise(NoiseCommand& command) {
   const auto allowed = [&](char32_t c) {
     return !vocabulary || vocabulary->character(vocabulary->character_id(c)) == c;
   };
-  const Noise noise(confusion, command.options, allowed);
+  const Noise noise(confusion, options, allowed);
   AtomicFile out(command.out);
   TextReport report;
   NoiseCounts counts;
@@ -116,7 +119,7 @@ int run_noise(NoiseCommand& command) {
   report.log();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (command.json) {
-    fmt::print("{}\n", json_of(command, report, counts, seconds).dump(2));
+    print_json(json_of(command, report, counts, seconds), 2);
   } else {
     fmt::print("{}: {} pairs, {} without an error; {} errors in {} characters (", command.out.string(),
                counts.pairs, counts.unchanged, counts.all_errors(), counts.characters);
@@ -128,41 +131,43 @@ int run_noise(NoiseCommand& command) {
   return 0;
 }
 
-}  // namespace
-
-void add_noise_command(CLI::App& app, std::function<int()>& body) {
-  auto* sub = app.add_subcommand("noise", "Right sentences to pairs with synthetic spelling errors");
-  sub->footer(
+void add_options(CLI::App& app, NoiseCommand& command) {
+  app.footer(
       "Writes `source TAB target` lines, copy after copy, without spaces. A sentence gets the same errors "
       "whenever seed,\n"
       "copy and its number among the sentences are the same. Use --at-least-one for test sets.\n"
       "Example: relmpi-data noise --text train.txt --confusion confusion.json --out pairs.tsv --copies 6");
-  auto command = std::make_shared<NoiseCommand>();
-  auto& options = command->options;
-  sub->add_option("--text", command->text, "Text files, UTF-8, one right sentence a line")->required();
-  sub->add_option("--confusion", command->confusion, "Confusion set of `relmpi-data confusion`")->required();
-  sub->add_option("--out", command->out, "The pairs to write")->required();
-  sub->add_option("--vocab", command->vocabulary, "Write only characters of this vocabulary");
-  sub->add_option("--copies", command->copies, "How often each sentence is noised anew")
+  app.add_option("--text", command.text, "Text files, UTF-8, one right sentence a line")->required();
+  app.add_option("--confusion", command.confusion, "Confusion set of `relmpi-data confusion`")->required();
+  app.add_option("--out", command.out, "The pairs to write")->required();
+  app.add_option("--vocab", command.vocabulary, "Write only characters of this vocabulary");
+  app.add_option("--copies", command.copies, "How often each sentence is noised anew")->capture_default_str();
+  app.add_option("--mean-errors", command.options.mean_errors, "Mean of the Poisson number of errors")
       ->capture_default_str();
-  sub->add_option("--mean-errors", options.mean_errors, "Mean of the Poisson number of errors")
+  app.add_option("--clean", command.options.clean, "Probability that a sentence is left as it is")
       ->capture_default_str();
-  sub->add_option("--clean", options.clean, "Probability that a sentence is left as it is")
-      ->capture_default_str();
-  sub->add_option("--mix", command->mix,
-                  "Shares of same sound, similar sound, similar shape, frequent characters")
+  app.add_option("--mix", command.mix,
+                 "Shares of same sound, similar sound, similar shape, frequent characters")
       ->delimiter(',')
       ->expected(1, kErrorKinds * 2)
       ->default_str(".4,.3,.2,.1");
-  sub->add_flag("--at-least-one", options.at_least_one,
-                "One error or more where a sentence is not left clean");
-  sub->add_option("--seed", options.seed, "Seed of all draws")
+  app.add_flag("--at-least-one", command.options.at_least_one,
+               "One error or more where a sentence is not left clean");
+  app.add_option("--seed", command.options.seed, "Seed of all draws")
       ->check(CLI::NonNegativeNumber)  // CLI11 takes -1 for 2^64 - 1 otherwise
       ->capture_default_str();
-  sub->add_flag("--strict", command->strict,
-                "Stop at the first line that is no sentence (default: skip and count)");
-  sub->add_flag("--json", command->json, "Print one JSON document on stdout");
-  sub->callback([command, &body] { body = [command] { return run_noise(*command); }; });
+  app.add_flag("--strict", command.strict,
+               "Stop at the first line that is no sentence (default: skip and count)");
+  app.add_flag("--json", command.json, "Print one JSON document on stdout");
+}
+
+}  // namespace
+
+void add_noise(Tool& tool) {
+  tool.add<NoiseCommand>({.name = "noise",
+                          .help = "Right sentences to pairs with synthetic spelling errors",
+                          .options = &add_options,
+                          .run = &run_noise});
 }
 
 }  // namespace relmpi

@@ -1,5 +1,3 @@
-#include "data/commands/tokenize.h"
-
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -8,6 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "data/commands/commands.h"
 #include "data/text/vocabulary.h"
 #include "data/tokenizers/bpe_tokenizer.h"
 #include "data/tokenizers/chat_template.h"
@@ -115,7 +114,7 @@ std::unique_ptr<LineTokenizer> open_tokenizer(const TokenizeCommand& command) {
   return std::make_unique<BpeLines>(command);
 }
 
-int run_tokenize(const TokenizeCommand& command) {
+int run_tokenize(const TokenizeCommand& command, Invocation&) {
   const auto tokenizer = open_tokenizer(command);
   auto all = Json::array();
   std::string line;
@@ -135,15 +134,12 @@ int run_tokenize(const TokenizeCommand& command) {
       fmt::print("{}\n", command.decode ? result.get<std::string>() : result.dump());
     }
   }
-  if (command.json) fmt::print("{}\n", all.dump());
+  if (command.json) print_json(all);
   return 0;
 }
 
-}  // namespace
-
-void add_tokenize_command(CLI::App& app, std::function<int()>& body) {
-  auto* sub = app.add_subcommand("tokenize", "Text on stdin to token ids, a line at a time");
-  sub->footer(
+void add_options(CLI::App& app, TokenizeCommand& command) {
+  app.footer(
       "Prints {\"ids\":[...],\"tokens\":[...]} for each line. --vocab: the same as Hugging Face's "
       "BertTokenizer,\n"
       "without [CLS] and [SEP]. --tokenizer: byte-level BPE (SmolLM2, Llama 3, Qwen), the same as Hugging "
@@ -160,19 +156,25 @@ void add_tokenize_command(CLI::App& app, std::function<int()>& body) {
       "          echo 'Hello world' | relmpi-data tokenize --tokenizer models/smollm2\n"
       "          echo '[{\"role\":\"user\",\"content\":\"Hi\"}]' | relmpi-data tokenize --tokenizer "
       "models/smollm2 --chat");
-  auto command = std::make_shared<TokenizeCommand>();
-  auto* vocabulary = sub->add_option("--vocab", command->vocabulary, "BERT vocabulary, one token a line");
-  sub->add_option("--tokenizer", command->tokenizer, "tokenizer.json of a language model, or its folder")
+  auto* vocabulary = app.add_option("--vocab", command.vocabulary, "BERT vocabulary, one token a line");
+  app.add_option("--tokenizer", command.tokenizer, "tokenizer.json of a language model, or its folder")
       ->excludes(vocabulary);
-  sub->add_flag("--lower-case", command->options.lower_case,
-                "Lower case, accents away (uncased BERT models)");
-  sub->add_flag("--chat", command->chat, "Lines are messages for the model's chat template");
-  sub->add_flag("--add-special", command->add_special,
-                "Put the file's own tokens around the text (Llama 3: <|begin_of_text|>)");
-  sub->add_flag("--decode", command->decode, "Ids to text");
-  sub->add_flag("--skip-special", command->skip_special, "Leave special tokens out of decoded text");
-  sub->add_flag("--json", command->json, "One JSON array of all results in place of a line each");
-  sub->callback([command, &body] { body = [command] { return run_tokenize(*command); }; });
+  app.add_flag("--lower-case", command.options.lower_case, "Lower case, accents away (uncased BERT models)");
+  app.add_flag("--chat", command.chat, "Lines are messages for the model's chat template");
+  app.add_flag("--add-special", command.add_special,
+               "Put the file's own tokens around the text (Llama 3: <|begin_of_text|>)");
+  app.add_flag("--decode", command.decode, "Ids to text");
+  app.add_flag("--skip-special", command.skip_special, "Leave special tokens out of decoded text");
+  app.add_flag("--json", command.json, "One JSON array of all results in place of a line each");
+}
+
+}  // namespace
+
+void add_tokenize(Tool& tool) {
+  tool.add<TokenizeCommand>({.name = "tokenize",
+                             .help = "Text on stdin to token ids, a line at a time",
+                             .options = &add_options,
+                             .run = &run_tokenize});
 }
 
 }  // namespace relmpi

@@ -1,14 +1,10 @@
-#include "data/commands/vocab.h"
-
-#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/log.h"
-#include "data/commands/confusion.h"
-#include "data/commands/noise.h"
-#include "data/commands/tokenize.h"
+#include "data/commands/commands.h"
 #include "data/text/sentence_files.h"
 #include "data/text/vocabulary.h"
 #include "data/text/vocabulary_builder.h"
@@ -24,7 +20,7 @@ struct VocabularyCommand {
   bool json = false;
 };
 
-int run_vocabulary(const VocabularyCommand& command) {
+int run_vocabulary(const VocabularyCommand& command, Invocation&) {
   command.options.validate();
   TextReport report;
   const auto counts = count_characters(command.text, command.strict, report);
@@ -44,7 +40,7 @@ int run_vocabulary(const VocabularyCommand& command) {
                    {"xxh3", vocabulary.xxh3()},
                    {"out", command.out.string()}});
   if (command.json) {
-    fmt::print("{}\n", document.dump(2));
+    print_json(document, 2);
   } else {
     fmt::print(
         "{}: {} tokens ({} Chinese characters) of {} different characters; {:.3f} % of {} characters "
@@ -56,33 +52,30 @@ int run_vocabulary(const VocabularyCommand& command) {
   return 0;
 }
 
-void add_vocabulary_command(CLI::App& app, std::function<int()>& body) {
-  auto* sub = app.add_subcommand("vocab", "Text to a BERT vocabulary of characters (vocab.txt)");
-  sub->footer(
+void add_options(CLI::App& app, VocabularyCommand& options) {
+  app.footer(
       "One token a line: [PAD] [UNK] [CLS] [SEP] [MASK], then the characters that occur often enough, by "
       "falling\n"
       "count. Letters are counted in lower case.\n"
       "Example: relmpi-data vocab --text train.txt --out vocab.txt");
-  auto command = std::make_shared<VocabularyCommand>();
-  sub->add_option("--text", command->text, "Text files, UTF-8, one sentence a line")->required();
-  sub->add_option("--out", command->out, "The vocabulary to write")->required();
-  sub->add_option("--min-han", command->options.min_han, "Least count of a Chinese character")
+  app.add_option("--text", options.text, "Text files, UTF-8, one sentence a line")->required();
+  app.add_option("--out", options.out, "The vocabulary to write")->required();
+  app.add_option("--min-han", options.options.min_han, "Least count of a Chinese character")
       ->capture_default_str();
-  sub->add_option("--min-other", command->options.min_other, "Least count of any other character")
+  app.add_option("--min-other", options.options.min_other, "Least count of any other character")
       ->capture_default_str();
-  sub->add_flag("--strict", command->strict,
-                "Stop at the first line that is no sentence (default: skip and count)");
-  sub->add_flag("--json", command->json, "Print one JSON document on stdout");
-  sub->callback([command, &body] { body = [command] { return run_vocabulary(*command); }; });
+  app.add_flag("--strict", options.strict,
+               "Stop at the first line that is no sentence (default: skip and count)");
+  app.add_flag("--json", options.json, "Print one JSON document on stdout");
 }
 
 }  // namespace
 
-void add_text_commands(CLI::App& app, std::function<int()>& body) {
-  add_vocabulary_command(app, body);
-  add_confusion_command(app, body);
-  add_noise_command(app, body);
-  add_tokenize_command(app, body);
+void add_vocab(Tool& tool) {
+  tool.add<VocabularyCommand>({.name = "vocab",
+                               .help = "Text to a BERT vocabulary of characters (vocab.txt)",
+                               .options = &add_options,
+                               .run = &run_vocabulary});
 }
 
 }  // namespace relmpi

@@ -1,14 +1,33 @@
-#include "dist/commands/plan.h"
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/error.h"
+#include "base/json.h"
+#include "dist/commands/commands.h"
 #include "dist/devices/gpus.h"
+#include "model/llm/llm_plan.h"
+#include "model/llm/plan_report.h"
 
 namespace relmpi {
 namespace {
+
+struct PlanOptions {
+  std::string model_config;  // config.json, or the folder that holds it
+  LlmPlacement where;
+  std::int64_t batch = 1;
+  std::optional<std::int64_t> length;  // tokens; default: the model's context, at most 4096
+  bool json = false;
+
+  // Weights alone, unless more is asked for; GPUs that are named need not be here.
+  PlanOptions() {
+    where.reserve = "0";
+    where.rehearse = true;
+  }
+};
 
 constexpr std::int64_t kUsualLength = 4096;
 
@@ -21,36 +40,32 @@ std::int64_t length_of(const PlanOptions& options, const LlmConfig& config) {
   return options.length.value_or(std::min(kUsualLength, context));
 }
 
-}  // namespace
-
-void add_plan_options(CLI::App& command, PlanOptions& options) {
-  command
-      .add_option("--model-config", options.model_config,
-                  "config.json of a Llama, Qwen2 or Qwen3, or its folder")
+void add_options(CLI::App& app, PlanOptions& options) {
+  app.add_flag("--json", options.json, "print one JSON document");
+  app.add_option("--model-config", options.model_config,
+                 "config.json of a Llama, Qwen2 or Qwen3, or its folder")
       ->required();
-  command.add_option("--dtype", options.where.dtype,
-                     "weights as loaded: bf16, fp16 or fp32; default: the model's own");
-  command.add_option(
+  app.add_option("--dtype", options.where.dtype,
+                 "weights as loaded: bf16, fp16 or fp32; default: the model's own");
+  app.add_option(
       "--device-map", options.where.placement.device_map,
       "auto (even shares, as balanced), balanced_low_0 (GPU 0 takes what is left over), sequential (fill "
       "one GPU after the other), cuda:N, cpu, GPUs to share such as 0,1, or FILE.json: prefix -> GPU, "
       "\"cpu\" or \"disk\"");
-  command.add_option("--device-id", options.where.placement.device_id, "one GPU; --device-map goes before");
-  command.add_option("--device", options.where.placement.device,
-                     "auto, cpu, cuda or cuda:N; --device-id goes before");
-  command.add_option(
+  app.add_option("--device-id", options.where.placement.device_id, "one GPU; --device-map goes before");
+  app.add_option("--device", options.where.placement.device,
+                 "auto, cpu, cuda or cuda:N; --device-id goes before");
+  app.add_option(
       "--max-memory", options.where.max_memory,
       "bytes that weights may take, such as 0=24GiB,1=24GiB,cpu=64GiB; default: what is free here. GB "
       "is 10^9 bytes, GiB 2^30");
-  command
-      .add_option(
-          "--reserve", options.where.reserve,
-          "memory kept free on each GPU for the KV cache and activations: a size, or auto (estimated)")
+  app.add_option("--reserve", options.where.reserve,
+                 "memory kept free on each GPU for the KV cache and activations: a size, or auto (estimated)")
       ->capture_default_str();
-  command.add_option("--batch", options.batch, "texts at once, for the estimate")->capture_default_str();
-  command.add_option("--length", options.length,
-                     "tokens of a text, prompt and answer; default: the model's context, at most 4096");
-  command.footer(
+  app.add_option("--batch", options.batch, "texts at once, for the estimate")->capture_default_str();
+  app.add_option("--length", options.length,
+                 "tokens of a text, prompt and answer; default: the model's context, at most 4096");
+  app.footer(
       "The maps are those of Hugging Face Accelerate 1.15; no GPU is needed where --max-memory names them.\n"
       "relmpi-eval plans with --reserve auto for its own batch and lengths; ask so to see what it will do.\n"
       "  relmpi-doctor plan --model-config Qwen3-8B --max-memory 0=24GiB,1=24GiB,cpu=64GiB\n"
@@ -70,6 +85,24 @@ LlmPlan make_plan(const PlanOptions& options) {
   const MemoryLimits free =
       options.where.max_memory.empty() ? limits_at_hand(describe_devices()) : MemoryLimits{};
   return plan_llm(config, options.where, {options.batch, length_of(options, config)}, free);
+}
+
+int run(const PlanOptions& options, Invocation&) {
+  const LlmPlan plan = make_plan(options);
+  if (options.json)
+    print_json(to_json(plan));
+  else
+    fmt::print("{}", to_text(plan));
+  return 0;
+}
+
+}  // namespace
+
+void add_plan(Tool& tool) {
+  tool.add<PlanOptions>({.name = "plan",
+                         .help = "where the parts of a decoder LLM go: devices, bytes, room for the KV cache",
+                         .options = &add_options,
+                         .run = &run});
 }
 
 }  // namespace relmpi

@@ -1,7 +1,7 @@
 #include "dist/ranks/agreement.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <sstream>
 
 #include "base/hash.h"
 #include "base/torch_headers.h"
@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kShown = 20;
 
 std::string shown(const nlohmann::json& value) {
-  if (value.is_null()) return "nothing";
+  if (value.is_null() || value == "") return "nothing";
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
@@ -66,14 +66,14 @@ nlohmann::json program_facts() {
   return facts;
 }
 
-nlohmann::json option_facts(const std::string& config, const std::set<std::string>& free) {
+nlohmann::json option_facts(const CLI::App& command, const std::set<std::string>& free) {
   nlohmann::json facts = nlohmann::json::object();
-  std::istringstream lines(config);
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t equals = line.find('=');
-    if (line.empty() || line[0] == '#' || equals == std::string::npos) continue;
-    const std::string name = line.substr(0, line.find_last_not_of(' ', equals - 1) + 1);
-    if (!free.contains(name)) facts["--" + name] = line.substr(equals + 1);
+  for (const CLI::Option* option : command.get_options()) {
+    if (!option->get_configurable() || option->get_lnames().empty()) continue;  // --help, and positionals
+    const std::string& name = option->get_lnames().front();
+    if (!free.contains(name))
+      facts["--" + name] =
+          option->count() > 0 ? CLI::detail::join(option->reduced_results(), ",") : option->get_default_str();
   }
   return facts;
 }

@@ -6,6 +6,10 @@
 
 #include "dist/ranks/communicator.h"
 
+namespace CLI {
+class App;
+}
+
 namespace relmpi {
 
 // What has to be the same on every rank before the first collective that relies on it: `facts` is an object
@@ -16,8 +20,8 @@ void demand_agreement(Communicator& communicator, const nlohmann::json& facts);
 // Hash of this program's file, and versions of libtorch, MPI and NCCL.
 nlohmann::json program_facts();
 
-// The options of a resolved configuration (CLI11's TOML, a line an option) by name, but for those in `free`,
-// which may differ between ranks.
-nlohmann::json option_facts(const std::string& config, const std::set<std::string>& free);
+// A command's options by name ("--lr"), each with what was given or is the default, but for those in `free`
+// (long names, without the dashes), which may differ between ranks.
+nlohmann::json option_facts(const CLI::App& command, const std::set<std::string>& free);
 
 }  // namespace relmpi

@@ -1,9 +1,9 @@
-#include "eval/commands/csc.h"
-
 #include "base/files.h"
+#include "base/json.h"
 #include "base/torch_headers.h"
 #include "base/utf8.h"
 #include "dist/ranks/agreement.h"
+#include "eval/commands/commands.h"
 #include "eval/csc/corrector_session.h"
 #include "eval/csc/evaluate.h"
 
@@ -12,7 +12,7 @@ namespace {
 
 struct CscOptions {
   SessionOptions session;
-  EvaluateOptions evaluate;
+  EvaluateOptions evaluate{.progress = true};
   std::string data, out;
   bool json = false;
 };
@@ -50,14 +50,15 @@ nlohmann::ordered_json document_of(const Evaluation& result) {
   return document;
 }
 
-int run_csc(const CscOptions& options, std::unique_ptr<Communicator>& communicator) {
-  const Session session(options.session, communicator);
+int run_csc(const CscOptions& options, Invocation& invocation) {
+  const Session session(options.session, invocation);
+  Communicator& ranks = session.job.ranks();
   const Dataset dataset(options.data, *session.model.vocabulary);
-  demand_agreement(*communicator, {{"--data", dataset.fingerprint()}});
+  demand_agreement(ranks, {{"--data", dataset.fingerprint()}});
   const Corrector corrector(*session.predictor);
   const Evaluation result =
-      evaluate(corrector, dataset, session.model.config.thresholds, *communicator, options.evaluate);
-  if (communicator->rank() != 0) return 0;
+      evaluate(corrector, dataset, session.model.config.thresholds, ranks, options.evaluate);
+  if (ranks.rank() != 0) return 0;
   if (result.too_long > 0)
     spdlog::warn("{} sentences are longer than the model takes ({} characters) and stay as they are",
                  result.too_long, session.model.config.max_characters());
@@ -67,36 +68,35 @@ int run_csc(const CscOptions& options, std::unique_ptr<Communicator>& communicat
     write_file_atomic(std::filesystem::path(options.out) / "csc.json", document.dump(2) + "\n");
   }
   if (options.json)
-    fmt::print("{}\n", document.dump());
+    print_json(document);
   else
     fmt::print("{}thresholds: detect {} gate {} margin {}; {:.1f} s on {} rank(s)\n", to_text(result.metrics),
                result.thresholds.detect, result.thresholds.gate, result.thresholds.margin, result.seconds,
-               communicator->size());
+               ranks.size());
   return 0;
+}
+
+void add_options(CLI::App& app, CscOptions& options) {
+  options.session.add_to(app);
+  app.add_option("--data", options.data, "folder of shards")->required();
+  app.add_option("--out", options.out, "folder for csc.json, rows.jsonl, sents.tp, .fp, .fn and .wp");
+  app.add_option("--passes", options.evaluate.passes, "passes; each reads the text that the one before wrote")
+      ->capture_default_str();
+  app.add_flag("--tune-thresholds", options.evaluate.tune,
+               "choose detect threshold and margin on this very data, for the highest F1");
+  app.add_option("--batch", options.evaluate.batch, "sentences that run together")->capture_default_str();
+  app.add_option("--limit", options.evaluate.limit, "only the first sentences; 0 = all")
+      ->capture_default_str();
+  app.add_flag("--json", options.json, "print one JSON document");
 }
 
 }  // namespace
 
-void add_csc_command(CLI::App& app, std::function<int()>& body, std::unique_ptr<Communicator>& communicator) {
-  auto options = std::make_shared<CscOptions>();
-  options->evaluate.progress = true;
-  CLI::App* sub =
-      app.add_subcommand("csc", "corrects the sentences of a data set and scores them (also under mpirun)");
-  options->session.add_to(*sub);
-  sub->add_option("--data", options->data, "folder of shards")->required();
-  sub->add_option("--out", options->out, "folder for csc.json, rows.jsonl, sents.tp, .fp, .fn and .wp");
-  sub->add_option("--passes", options->evaluate.passes,
-                  "passes; each reads the text that the one before wrote")
-      ->capture_default_str();
-  sub->add_flag("--tune-thresholds", options->evaluate.tune,
-                "choose detect threshold and margin on this very data, for the highest F1");
-  sub->add_option("--batch", options->evaluate.batch, "sentences that run together")->capture_default_str();
-  sub->add_option("--limit", options->evaluate.limit, "only the first sentences; 0 = all")
-      ->capture_default_str();
-  sub->add_flag("--json", options->json, "print one JSON document");
-  sub->callback([options, &body, &communicator] {
-    body = [options, &communicator] { return run_csc(*options, communicator); };
-  });
+void add_csc(Tool& tool) {
+  tool.add<CscOptions>({.name = "csc",
+                        .help = "corrects the sentences of a data set and scores them (also under mpirun)",
+                        .options = &add_options,
+                        .run = &run_csc});
 }
 
 }  // namespace relmpi

@@ -1,5 +1,3 @@
-#include "eval/commands/decode.h"
-
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -11,6 +9,7 @@
 #include "base/progress.h"
 #include "base/torch_headers.h"
 #include "dist/ranks/share.h"
+#include "eval/commands/commands.h"
 #include "eval/llm/decode_benchmark.h"
 #include "eval/llm/llm_session.h"
 #include "eval/llm/prompts.h"
@@ -51,7 +50,7 @@ std::string text_of(const std::vector<Prompt>& prompts) {
 }
 
 // generate() of Hugging Face takes these of itself; here an answer depends on the options alone.
-void tell_suggested_sampling(const DecodeOptions& options) {
+void tell_suggested_sampling(const DecodeOptions& options, const CLI::App& command) {
   const auto file = std::filesystem::path(options.session.model) / "generation_config.json";
   if (!std::filesystem::is_regular_file(file)) return;
   const nlohmann::json document = parse_json(read_file(file), file.string());
@@ -59,7 +58,7 @@ void tell_suggested_sampling(const DecodeOptions& options) {
   for (const char* name : {"temperature", "top_k", "top_p", "min_p", "repetition_penalty"}) {
     std::string option = fmt::format("--{}", name);
     std::replace(option.begin(), option.end(), '_', '-');
-    if (document.contains(name) && options.session.command->count(option) == 0)
+    if (document.contains(name) && command.count(option) == 0)
       found += fmt::format(" {} {}", option, document.at(name).dump());
   }
   if (!found.empty())
@@ -123,7 +122,7 @@ void print_texts(const DecodeBenchmark& benchmark, bool shown_already) {
   fmt::print(stderr, "{}\n", summary(benchmark));
 }
 
-int run_decode(const DecodeOptions& options, std::unique_ptr<Communicator>& communicator) {
+int run_decode(const DecodeOptions& options, Invocation& invocation) {
   for (const std::string& method : options.methods)
     if (method != "plain") throw InputError("--methods {}: built is \"plain\", one token a pass", method);
   options.generation.validate();
@@ -150,16 +149,17 @@ int run_decode(const DecodeOptions& options, std::unique_ptr<Communicator>& comm
     return Workload{.batch = std::min(options.batch, static_cast<std::int64_t>(requests.size())),
                     .length = longest + options.generation.max_new_tokens};
   };
-  LlmSession session(options.session, communicator, text_of(prompts), encode_all);
-  if (communicator->rank() == 0) tell_suggested_sampling(options);
-  const DecodeBenchmark benchmark = measure(session.llm, requests, options, *communicator);
-  if (communicator->rank() != 0) return 0;
-  ordered_json header = session.header(options.session, *communicator);
-  header["options"] = nlohmann::json(options.session.command->config_to_str(true, false));
+  LlmSession session(options.session, invocation, text_of(prompts), encode_all);
+  Communicator& ranks = session.job.ranks();
+  if (session.job.is_first()) tell_suggested_sampling(options, invocation.command);
+  const DecodeBenchmark benchmark = measure(session.llm, requests, options, ranks);
+  if (!session.job.is_first()) return 0;
+  ordered_json header = session.header(options.session);
+  header["options"] = nlohmann::json(invocation.command.config_to_str(true, false));
   const ordered_json document{{"header", header}, {"methods", ordered_json::array({to_json(benchmark)})}};
   if (!file.empty()) write_file_atomic(file, document.dump(2) + "\n");
   if (options.json)
-    fmt::print("{}\n", document.dump());
+    print_json(document);
   else
     print_texts(benchmark, requests.size() == 1);
   return 0;
@@ -187,25 +187,20 @@ void add_generation_options(CLI::App& sub, DecodeOptions& options) {
   sub.add_flag("--ignore-eos", generation.ignore_end, "go on beyond end tokens, to --max-new-tokens");
 }
 
-}  // namespace
-
-void add_decode_command(CLI::App& app, std::function<int()>& body,
-                        std::unique_ptr<Communicator>& communicator) {
-  auto options = std::make_shared<DecodeOptions>();
-  CLI::App* sub = app.add_subcommand("decode", "answers prompts with a decoder LLM (also under mpirun)");
-  options->session.add_to(*sub);
-  sub->add_option("--prompts", options->prompts,
-                  "file with a prompt a line: a text, {\"prompt\": ..} or {\"messages\": [..]}");
-  sub->add_option("--prompt", options->texts, "one prompt (may be given several times)");
-  sub->add_flag("--chat", options->chat, "write prompts as the model's chat template does");
-  sub->add_option("--methods", options->methods, "plain: one token a pass")
+void add_options(CLI::App& app, DecodeOptions& options) {
+  options.session.add_to(app);
+  app.add_option("--prompts", options.prompts,
+                 "file with a prompt a line: a text, {\"prompt\": ..} or {\"messages\": [..]}");
+  app.add_option("--prompt", options.texts, "one prompt (may be given several times)");
+  app.add_flag("--chat", options.chat, "write prompts as the model's chat template does");
+  app.add_option("--methods", options.methods, "plain: one token a pass")
       ->delimiter(',')
       ->capture_default_str();
-  add_generation_options(*sub, *options);
-  sub->add_option("--batch", options->batch, "prompts that decode together on a rank")->capture_default_str();
-  sub->add_option("--out", options->out, "folder for decode.json");
-  sub->add_flag("--json", options->json, "print one JSON document");
-  sub->footer(
+  add_generation_options(app, options);
+  app.add_option("--batch", options.batch, "prompts that decode together on a rank")->capture_default_str();
+  app.add_option("--out", options.out, "folder for decode.json");
+  app.add_flag("--json", options.json, "print one JSON document");
+  app.footer(
       "Examples:\n"
       "  relmpi-eval decode --model SmolLM2-135M-Instruct --chat --prompt \"What is the capital of "
       "France?\"\n"
@@ -213,9 +208,15 @@ void add_decode_command(CLI::App& app, std::function<int()>& body,
       "--out runs/q\n"
       "  mpirun -np 4 relmpi-eval decode --model Qwen3-0.6B --chat --prompts questions.jsonl --out runs/q\n"
       "      Each rank holds the model on its own GPU and answers a quarter.");
-  sub->callback([options, &body, &communicator] {
-    body = [options, &communicator] { return run_decode(*options, communicator); };
-  });
+}
+
+}  // namespace
+
+void add_decode(Tool& tool) {
+  tool.add<DecodeOptions>({.name = "decode",
+                           .help = "answers prompts with a decoder LLM (also under mpirun)",
+                           .options = &add_options,
+                           .run = &run_decode});
 }
 
 }  // namespace relmpi

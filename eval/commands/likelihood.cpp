@@ -1,5 +1,3 @@
-#include "eval/commands/likelihood.h"
-
 #include <algorithm>
 #include <array>
 
@@ -8,6 +6,7 @@
 #include "base/progress.h"
 #include "base/torch_headers.h"
 #include "dist/ranks/share.h"
+#include "eval/commands/commands.h"
 #include "eval/llm/choices.h"
 #include "eval/llm/llm_session.h"
 
@@ -35,7 +34,7 @@ ChoiceCounts over_ranks(const ChoiceCounts& mine, Communicator& communicator) {
   return {.items = counts[0], .answered = counts[1], .right = counts[2], .right_per_byte = counts[3]};
 }
 
-int run_likelihood(const LikelihoodOptions& options, std::unique_ptr<Communicator>& communicator) {
+int run_likelihood(const LikelihoodOptions& options, Invocation& invocation) {
   const auto items = read_choice_items(options.items);
   const auto file = result_file(options.out, "likelihood.json");
   std::vector<std::vector<ChoiceTokens>> choices;
@@ -47,11 +46,12 @@ int run_likelihood(const LikelihoodOptions& options, std::unique_ptr<Communicato
     }
     return Workload{1, static_cast<std::int64_t>(longest)};
   };
-  LlmSession session(options.session, communicator, text_of(items), encode_all);
+  LlmSession session(options.session, invocation, text_of(items), encode_all);
+  Communicator& ranks = session.job.ranks();
   std::vector<NumberedLine> mine;
   ChoiceCounts counts;
-  Progress progress("scoring", std::ssize(items), communicator->rank() == 0);
-  for (Share share(*communicator, std::ssize(items)); const auto next = share.next();) {
+  Progress progress("scoring", std::ssize(items), session.job.is_first());
+  for (Share share(ranks, std::ssize(items)); const auto next = share.next();) {
     const auto i = static_cast<std::size_t>(*next);
     const ChoiceScores scores = score_item(session.llm, items[i], choices[i]);
     counts.add(items[i], scores);
@@ -61,15 +61,15 @@ int run_likelihood(const LikelihoodOptions& options, std::unique_ptr<Communicato
     progress.update(*next + 1);
   }
   progress.clear();
-  const auto rows = gather_lines(*communicator, mine);
-  counts = over_ranks(counts, *communicator);
-  if (communicator->rank() != 0) return 0;
-  ordered_json document{{"header", session.header(options.session, *communicator)}};
+  const auto rows = gather_lines(ranks, mine);
+  counts = over_ranks(counts, ranks);
+  if (!session.job.is_first()) return 0;
+  ordered_json document{{"header", session.header(options.session)}};
   document.update(to_json(counts));
   for (const NumberedLine& row : rows) document["rows"].push_back(ordered_json::parse(row.line));
   if (!file.empty()) write_file_atomic(file, document.dump(2) + "\n");
   if (options.json)
-    fmt::print("{}\n", document.dump());
+    print_json(document);
   else if (counts.answered > 0)
     fmt::print("{} of {} items have an answer: accuracy {:.4f}, by log-likelihood per byte {:.4f}\n",
                counts.answered, counts.items, counts.accuracy(), counts.accuracy_per_byte());
@@ -78,18 +78,12 @@ int run_likelihood(const LikelihoodOptions& options, std::unique_ptr<Communicato
   return 0;
 }
 
-}  // namespace
-
-void add_likelihood_command(CLI::App& app, std::function<int()>& body,
-                            std::unique_ptr<Communicator>& communicator) {
-  auto options = std::make_shared<LikelihoodOptions>();
-  CLI::App* sub = app.add_subcommand(
-      "likelihood", "log-likelihoods of given continuations under a decoder LLM (also under mpirun)");
-  options->session.add_to(*sub);
-  sub->add_option("--items", options->items, "JSON lines, see below")->required();
-  sub->add_option("--out", options->out, "folder for likelihood.json");
-  sub->add_flag("--json", options->json, "print one JSON document");
-  sub->footer(
+void add_options(CLI::App& app, LikelihoodOptions& options) {
+  options.session.add_to(app);
+  app.add_option("--items", options.items, "JSON lines, see below")->required();
+  app.add_option("--out", options.out, "folder for likelihood.json");
+  app.add_flag("--json", options.json, "print one JSON document");
+  app.footer(
       "An item is a line {\"context\": text, \"continuations\": [texts], \"answer\": number of the right "
       "one}, the answer\n"
       "if known: it gets the log-likelihood of each continuation after the context, natural logarithm; "
@@ -97,9 +91,16 @@ void add_likelihood_command(CLI::App& app, std::function<int()>& body,
       "the highest sum, \"best_per_byte\" the highest sum per byte of its text. With \"labels\" in place of\n"
       "\"continuations\", texts of one token each, it gets their shares of the next token's distribution.\n\n"
       "Example: relmpi-eval likelihood --model Qwen3-0.6B --items questions.jsonl --json");
-  sub->callback([options, &body, &communicator] {
-    body = [options, &communicator] { return run_likelihood(*options, communicator); };
-  });
+}
+
+}  // namespace
+
+void add_likelihood(Tool& tool) {
+  tool.add<LikelihoodOptions>(
+      {.name = "likelihood",
+       .help = "log-likelihoods of given continuations under a decoder LLM (also under mpirun)",
+       .options = &add_options,
+       .run = &run_likelihood});
 }
 
 }  // namespace relmpi

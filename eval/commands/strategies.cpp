@@ -1,8 +1,7 @@
-#include "eval/commands/strategies.h"
-
 #include "base/files.h"
 #include "base/torch_headers.h"
 #include "dist/ranks/agreement.h"
+#include "eval/commands/commands.h"
 #include "eval/csc/corrector_session.h"
 #include "eval/csc/csc_environment.h"
 #include "eval/decisions/experiment.h"
@@ -18,23 +17,23 @@ struct Options {
   bool json = false;
 };
 
-int run(const Options& options, std::unique_ptr<Communicator>& communicator) {
+int run(const Options& options, Invocation& invocation) {
   if (options.environment != "csc")
     throw InputError("--environment is {}; this build has csc (spelling correction)", options.environment);
   options.csc.validate();
   options.experiment.validate();
-  const Session session(options.session, communicator);
+  const Session session(options.session, invocation);
   if (!session.model.config.has_candidates())
     throw InputError("{} was trained with --ablation {}: without candidates there is nothing to retrieve",
                      options.session.model, name_of(kAblations, session.model.config.ablation));
   const Dataset calibration(options.calibration, *session.model.vocabulary);
   const Dataset dataset(options.data, *session.model.vocabulary);
-  demand_agreement(*communicator,
+  demand_agreement(session.job.ranks(),
                    {{"--data", dataset.fingerprint()}, {"--calibration", calibration.fingerprint()}});
   const Corrector corrector(*session.predictor);
   CscEnvironment environment(corrector, calibration, dataset, session.model.config.thresholds, options.csc);
-  const ExperimentReport report = run_experiment(environment, options.experiment, *communicator);
-  if (communicator->rank() != 0) return 0;
+  const ExperimentReport report = run_experiment(environment, options.experiment, session.job.ranks());
+  if (!session.job.is_first()) return 0;
   const std::string document = options.json || !options.out.empty() ? to_json(report).dump() + "\n" : "";
   if (!options.out.empty()) {
     create_folder(options.out);
@@ -44,43 +43,45 @@ int run(const Options& options, std::unique_ptr<Communicator>& communicator) {
   return 0;
 }
 
-}  // namespace
-
-void add_strategies_command(CLI::App& app, std::function<int()>& body,
-                            std::unique_ptr<Communicator>& communicator) {
-  auto o = std::make_shared<Options>();
-  CLI::App* sub = app.add_subcommand(
-      "strategies", "compares ways to spend passes: an MDP policy, fixed-k and others (also under mpirun)");
-  o->session.add_to(*sub);
-  ExperimentOptions& s = o->experiment;
-  sub->add_option("--environment", o->environment, "csc")->capture_default_str();
-  sub->add_option("--data", o->data, "folder of shards to report on")->required();
-  sub->add_option("--calibration", o->calibration,
-                  "folder of shards to fit on; must share no sentence with --data")
+void add_options(CLI::App& app, Options& options) {
+  options.session.add_to(app);
+  ExperimentOptions& s = options.experiment;
+  app.add_option("--environment", options.environment, "csc")->capture_default_str();
+  app.add_option("--data", options.data, "folder of shards to report on")->required();
+  app.add_option("--calibration", options.calibration,
+                 "folder of shards to fit on; must share no sentence with --data")
       ->required();
-  sub->add_option(
+  app.add_option(
          "--policies", s.policies,
          "of mdp, fixed-k (all k), fixed-3, always-retrieve, always-reason, random, threshold, oracle")
       ->delimiter(',')
       ->capture_default_str();
-  sub->add_option("--max-k", s.max_k, "largest k; no policy runs more than max-k + 1 passes")
+  app.add_option("--max-k", s.max_k, "largest k; no policy runs more than max-k + 1 passes")
       ->capture_default_str();
-  sub->add_option("--mu", s.progress.mu, "price of one pass of mean cost, in accuracy")
+  app.add_option("--mu", s.progress.mu, "price of one pass of mean cost, in accuracy")->capture_default_str();
+  app.add_option("--gamma", s.progress.gamma, "discount of what follows a pass")->capture_default_str();
+  app.add_option("--grid", s.progress.grid, "grid points of U")->capture_default_str();
+  app.add_option("--bandwidth", s.progress.bandwidth, "of the kernel regression of transitions over U")
       ->capture_default_str();
-  sub->add_option("--gamma", s.progress.gamma, "discount of what follows a pass")->capture_default_str();
-  sub->add_option("--grid", s.progress.grid, "grid points of U")->capture_default_str();
-  sub->add_option("--bandwidth", s.progress.bandwidth, "of the kernel regression of transitions over U")
+  app.add_option("--calibration-depth", s.calibration_depth, "passes tried in every order on --calibration")
       ->capture_default_str();
-  sub->add_option("--calibration-depth", s.calibration_depth, "passes tried in every order on --calibration")
+  app.add_option("--oracle-depth", s.oracle_depth, "passes the oracle may choose among")
       ->capture_default_str();
-  sub->add_option("--oracle-depth", s.oracle_depth, "passes the oracle may choose among")
-      ->capture_default_str();
-  sub->add_option("--batch", o->csc.group, "sentences that run together")->capture_default_str();
-  sub->add_option("--limit", o->csc.limit, "only the first items; 0 = all")->capture_default_str();
-  sub->add_option("--seed", s.seed, "of the random policy")->capture_default_str();
-  sub->add_option("--out", o->out, "folder for strategies.json");
-  sub->add_flag("--json", o->json, "print one JSON document");
-  sub->callback([o, &body, &communicator] { body = [o, &communicator] { return run(*o, communicator); }; });
+  app.add_option("--batch", options.csc.group, "sentences that run together")->capture_default_str();
+  app.add_option("--limit", options.csc.limit, "only the first items; 0 = all")->capture_default_str();
+  app.add_option("--seed", s.seed, "of the random policy")->capture_default_str();
+  app.add_option("--out", options.out, "folder for strategies.json");
+  app.add_flag("--json", options.json, "print one JSON document");
+}
+
+}  // namespace
+
+void add_strategies(Tool& tool) {
+  tool.add<Options>(
+      {.name = "strategies",
+       .help = "compares ways to spend passes: an MDP policy, fixed-k and others (also under mpirun)",
+       .options = &add_options,
+       .run = &run});
 }
 
 }  // namespace relmpi

@@ -1,26 +1,20 @@
 #include "eval/llm/llm_session.h"
 
-#include <ATen/Parallel.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <optional>
-#include <set>
 
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/torch_headers.h"
 #include "dist/devices/gpus.h"
 #include "dist/ranks/agreement.h"
-#include "dist/ranks/backends.h"
 #include "dist/ranks/rank_device.h"
 
 namespace relmpi {
 namespace {
-
-const std::set<std::string> kMayDiffer{"device", "threads", "model", "prompts", "items"};
 
 // Several ranks: the model is whole on each, on a device of its own.
 PlacementOptions placement_of_rank(const PlacementOptions& asked, Communicator& communicator) {
@@ -55,32 +49,29 @@ Llm open(const LlmSessionOptions& options, Communicator& communicator, const Wor
   LlmFolder folder = open_llm_folder(options.model);
   const Workload work = workload(folder);
   LlmPlacement where = options.where;
+  where.placement.device = options.job.device;
   where.placement = placement_of_rank(where.placement, communicator);
   LlmPlan plan = plan_llm(folder.config, where, work, memory_at_hand(where.placement, communicator));
   return load_llm(std::move(folder), std::move(plan));
 }
 
-// The communicator of this process, with its log and threads.
-Communicator& start(const LlmSessionOptions& options, std::unique_ptr<Communicator>& communicator,
-                    const std::string& input) {
+// The ranks alone: placement_of_rank sees to the devices.
+Job start(const LlmSessionOptions& options, Invocation& invocation, const std::string& input) {
   if (!std::filesystem::is_directory(options.model))
     throw InputError("--model {}: no such folder; a Hugging Face model folder was expected", options.model);
-  communicator = make_communicator({.timeout_seconds = options.timeout});
-  start_log(communicator->rank(), communicator->size());
-  nlohmann::json alike = program_facts();
-  alike.update(option_facts(options.command->config_to_str(true, false), kMayDiffer));
+  JobOptions ranks_alone = options.job;
+  ranks_alone.device.clear();
+  Job job(ranks_alone, invocation, {"model", "prompts", "items"});
   const auto config = std::filesystem::path(options.model) / "config.json";
-  alike["config.json"] = std::filesystem::is_regular_file(config) ? xxh3_128_of_file(config) : "";
-  alike["the prompts or items"] = xxh3_128(input);
-  demand_agreement(*communicator, alike);
-  set_threads(*communicator, options.threads);
-  return *communicator;
+  demand_agreement(job.ranks(),
+                   {{"config.json", std::filesystem::is_regular_file(config) ? xxh3_128_of_file(config) : ""},
+                    {"the prompts or items", xxh3_128(input)}});
+  return job;
 }
 
 }  // namespace
 
 void LlmSessionOptions::add_to(CLI::App& to) {
-  command = &to;
   to.add_option("--model", model, "Hugging Face folder of a Llama, Qwen2, Qwen2.5 or Qwen3")->required();
   to.add_option("--dtype", where.dtype, "fp32, bf16 or fp16; default: as the weights are stored");
   to.add_option(
@@ -88,7 +79,6 @@ void LlmSessionOptions::add_to(CLI::App& to) {
       "auto, balanced, balanced_low_0, sequential, cuda:N, cpu, GPUs such as 0,1, or FILE.json; see "
       "relmpi-doctor plan");
   to.add_option("--device-id", where.placement.device_id, "one GPU; --device-map goes before");
-  to.add_option("--device", where.placement.device, "auto, cpu, cuda or cuda:N; --device-id goes before");
   to.add_option("--max-memory", where.max_memory,
                 "bytes that weights and cache may take, such as 0=24GiB,cpu=64GiB; default: what is free");
   to.add_option("--reserve", where.reserve,
@@ -96,15 +86,13 @@ void LlmSessionOptions::add_to(CLI::App& to) {
       ->capture_default_str();
   to.add_flag("--rehearse", where.rehearse,
               "the GPUs of --max-memory and --device-map are this machine's CPU: tries a map without them");
-  to.add_option("--threads", threads, "CPU threads of a rank; 0 = its share of the cores")
-      ->capture_default_str();
-  to.add_option("--collective-timeout", timeout, "seconds before a collective that hangs ends the job")
-      ->capture_default_str();
+  add_job_options(to, job);
+  to.get_option("--device")->description("auto, cpu, cuda or cuda:N; --device-id goes before");
 }
 
-LlmSession::LlmSession(const LlmSessionOptions& options, std::unique_ptr<Communicator>& communicator,
-                       const std::string& input, const WorkloadOf& workload)
-    : llm(open(options, start(options, communicator, input), workload)) {
+LlmSession::LlmSession(const LlmSessionOptions& options, Invocation& invocation, const std::string& input,
+                       const WorkloadOf& workload)
+    : job(start(options, invocation, input)), llm(open(options, job.ranks(), workload)) {
   const auto mb = [](std::int64_t bytes) { return static_cast<double>(bytes) / 1e6; };
   spdlog::info(
       "{} in {}: {:.0f} MB of weights; estimated: {:.0f} MB of keys and values, {:.0f} MB of activations",
@@ -117,8 +105,7 @@ LlmSession::LlmSession(const LlmSessionOptions& options, std::unique_ptr<Communi
                    options.where.rehearse && place.is_gpu() ? ", rehearsed on the CPU" : "");
 }
 
-nlohmann::ordered_json LlmSession::header(const LlmSessionOptions& options,
-                                          const Communicator& communicator) const {
+nlohmann::ordered_json LlmSession::header(const LlmSessionOptions& options) const {
   nlohmann::ordered_json map;
   for (const auto& [prefix, place] : llm.plan.map.entries) map[prefix] = to_string(place);
   return {{"model", options.model},
@@ -127,8 +114,8 @@ nlohmann::ordered_json LlmSession::header(const LlmSessionOptions& options,
           {"device_map", map},
           {"rehearsed", options.where.rehearse},
           {"weight_bytes", llm.decoder.weights().bytes()},
-          {"ranks", communicator.size()},
-          {"threads", at::get_num_threads()}};
+          {"ranks", job.ranks().size()},
+          {"threads", job.threads()}};
 }
 
 std::filesystem::path result_file(const std::string& folder, const char* name) {

@@ -1,12 +1,13 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "dist/ranks/communicator.h"
+#include "base/tool.h"
+#include "dist/ranks/job.h"
+#include "dist/ranks/share.h"
 #include "model/llm/llm.h"
 
 namespace relmpi {
@@ -15,9 +16,7 @@ namespace relmpi {
 struct LlmSessionOptions {
   LlmPlacement where;
   std::string model;
-  int threads = 0;
-  double timeout = 600;
-  const CLI::App* command = nullptr;  // whose options these are
+  JobOptions job{.device = ""};
 
   void add_to(CLI::App& command);
 };
@@ -25,18 +24,18 @@ struct LlmSessionOptions {
 // A model opened for this rank: with one process by the device map over all GPUs; with several, whole on each
 // rank's own device.
 struct LlmSession {
+  Job job;
   Llm llm;
 
-  // Starts the ranks, the log and the devices; fills `communicator`. `input`: what the ranks answer, which
-  // must be the same on all. `workload` is asked once the folder is open, and before the weights are read:
-  // bad prompts end a job early.
-  LlmSession(const LlmSessionOptions& options, std::unique_ptr<Communicator>& communicator,
-             const std::string& input, const std::function<Workload(const LlmFolder&)>& workload);
+  // `input`: what the ranks answer, which must be the same on all. `workload` is asked once the folder is
+  // open, and before the weights are read: bad prompts end a job early.
+  LlmSession(const LlmSessionOptions& options, Invocation& invocation, const std::string& input,
+             const std::function<Workload(const LlmFolder&)>& workload);
   LlmSession(const LlmSession&) = delete;
   LlmSession& operator=(const LlmSession&) = delete;
 
   // Model, dtype, device map, bytes of the weights: for the header of a result.
-  nlohmann::ordered_json header(const LlmSessionOptions& options, const Communicator& communicator) const;
+  nlohmann::ordered_json header(const LlmSessionOptions& options) const;
 };
 
 // `folder`/`name`, the folder made where it is missing: a result that cannot be written is found before the

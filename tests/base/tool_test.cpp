@@ -7,23 +7,41 @@
 namespace relmpi {
 namespace {
 
-// Runs a tool with one option --count and the given body.
+struct Options {
+  int count = 0;
+  std::uint64_t seed = 0;
+  std::string name;
+};
+
+std::function<int()> body_of_run;
+int told = -1;  // the code that the peers are ended with
+
+// Runs a tool with three options and the given body; `failure`: the last line on stderr, and that code.
 int run(std::vector<std::string> arguments, const std::function<int()>& body,
         std::string* failure = nullptr) {
-  CLI::App app("test", "tool");
-  int count = 0;
-  app.add_option("--count", count, "a number");
-  std::uint64_t seed = 0;
-  app.add_option("--seed", seed, "a number from 0");
-  std::string name;
-  app.add_option("--name", name, "a text");
+  body_of_run = body;
+  told = -1;
+  Tool tool(Command<Options>{.name = "tool",
+                             .help = "test",
+                             .options =
+                                 [](CLI::App& app, Options& options) {
+                                   app.add_option("--count", options.count, "a number");
+                                   app.add_option("--seed", options.seed, "a number from 0");
+                                   app.add_option("--name", options.name, "a text");
+                                 },
+                             .run =
+                                 [](const Options&, Invocation& invocation) {
+                                   invocation.end_peers = [](int code) { told = code; };
+                                   return body_of_run();
+                                 }});
   std::vector<char*> argv;
   arguments.insert(arguments.begin(), "tool");
   for (auto& argument : arguments) argv.push_back(argument.data());
-  return run_tool(app, static_cast<int>(argv.size()), argv.data(), body,
-                  [&](const std::string& line, int code) {
-                    if (failure != nullptr) *failure = line + " -> " + std::to_string(code);
-                  });
+  testing::internal::CaptureStderr();
+  const int code = tool.run(static_cast<int>(argv.size()), argv.data());
+  std::string line = testing::internal::GetCapturedStderr();
+  if (failure != nullptr) *failure = line.substr(0, line.find('\n')) + " -> " + std::to_string(told);
+  return code;
 }
 
 TEST(Tool, GivesTheBodysCode) {
@@ -66,6 +84,30 @@ TEST(Tool, ExceptionsBecomeExitCodesAndAreToldToTheCaller) {
   EXPECT_EQ(run(
                 {}, []() -> int { throw std::out_of_range("x"); }, &failure),
             1);
+}
+
+TEST(Tool, RunsTheCommandThatIsAskedForWithItsOwnOptions) {
+  const auto add_count = [](CLI::App& app, int& count) { app.add_option("--count", count, "a number"); };
+  const auto run_words = [&](std::vector<std::string> words) {
+    Tool tool("tool", "test");
+    tool.add<int>(
+        {.name = "same", .help = "", .options = add_count, .run = [](const int& count, Invocation&) {
+           return count;
+         }});
+    tool.add<int>(
+        {.name = "twice", .help = "", .options = add_count, .run = [](const int& count, Invocation& of) {
+           EXPECT_EQ(of.command.count("--count"), 1U);
+           return 2 * count;
+         }});
+    std::vector<char*> argv;
+    words.insert(words.begin(), "tool");
+    for (auto& word : words) argv.push_back(word.data());
+    return tool.run(static_cast<int>(argv.size()), argv.data());
+  };
+  EXPECT_EQ(run_words({"same", "--count", "3"}), 3);
+  EXPECT_EQ(run_words({"twice", "--count", "3"}), 6);
+  EXPECT_EQ(run_words({}), 2);
+  EXPECT_EQ(run_words({"thrice"}), 2);
 }
 
 }  // namespace

@@ -8,9 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
-#include "base/log.h"
-#include "base/tool.h"
-#include "data/commands/shard.h"
+#include "data/commands/commands.h"
 #include "tests/data/shard_testing.h"
 
 namespace relmpi {
@@ -24,15 +22,12 @@ struct Result {
 };
 
 int run_here(std::vector<std::string> words) {
-  start_log(-1, 1);
-  CLI::App app("test", "relmpi-data");
-  app.require_subcommand(1);
-  std::function<int()> body;
-  add_shard_commands(app, body);
+  Tool tool("relmpi-data", "test");
+  for (auto* add : {add_shard, add_inspect, add_bench}) add(tool);
   words.insert(words.begin(), "relmpi-data");
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
-  return run_tool(app, static_cast<int>(arguments.size()), arguments.data(), [&] { return body(); });
+  return tool.run(static_cast<int>(arguments.size()), arguments.data());
 }
 
 Result run(const std::vector<std::string>& words) {

@@ -58,6 +58,13 @@ class NotAlike(testing.ProgramCase):
         evaluations[1] = [*evaluations[0], "--passes", 2]
         self.assert_names(self.both(*evaluations), "--passes: 2")
 
+    def test_diagnoses(self):
+        usual = [testing.PROGRAMS / "relmpi-eval", "diagnose", *testing.SHAPE, "--data", self.corpus / "train", "--vocab",
+                 self.corpus.vocab, "--confusion", self.corpus.confusion, "--global-batch", 8, "--device", "cpu", "--steps", 2]
+        self.assert_names(self.both(usual, [*usual, "--lr", 2e-3]), "--lr: 0.002")
+        other = testing.options(usual, ["--data", self.corpus / "test"])
+        self.assert_names(self.both(usual, other), "data: ")
+
     def test_the_same_data_under_another_path(self):
         copy = self.path("copy")
         shutil.copytree(self.corpus / "train", copy)

@@ -65,7 +65,7 @@ at::Tensor padded(const std::vector<at::Tensor>& rows, std::int64_t width) {
   return at::stack(out);
 }
 
-int run(const Options& options) {
+int run(const Options& options, Invocation&) {
   const Model model = load_model(options.model, at::kCPU);
   if (!options.save.empty()) save_model(options.save, model);
   if (options.batch.empty()) return 0;
@@ -139,12 +139,7 @@ int run(const Options& options) {
   return 0;
 }
 
-}  // namespace
-}  // namespace relmpi
-
-int main(int argc, char** argv) {
-  CLI::App app("Runs one batch and writes losses, outputs and gradients.", "dump_gradients");
-  relmpi::Options options;
+void add_options(CLI::App& app, Options& options) {
   app.add_option("--model", options.model)->required();
   app.add_option("--batch", options.batch);
   app.add_option("--out", options.out);
@@ -152,5 +147,16 @@ int main(int argc, char** argv) {
   app.add_option("--precision", options.precision);
   app.add_option("--micro-batch", options.micro_batch);
   app.add_option("--chunk", options.chunk, "rows of logits made at once");
-  return relmpi::run_tool(app, argc, argv, [&] { return relmpi::run(options); });
+}
+
+}  // namespace
+}  // namespace relmpi
+
+int main(int argc, char** argv) {
+  using namespace relmpi;
+  return Tool(Command<Options>{.name = "dump_gradients",
+                               .help = "Runs one batch and writes losses, outputs and gradients.",
+                               .options = &add_options,
+                               .run = &run})
+      .run(argc, argv);
 }

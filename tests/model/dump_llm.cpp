@@ -101,36 +101,49 @@ void dump_texts(const Options& options, Decoder& decoder, const std::vector<Ids>
   write_file_atomic(options.out, nlohmann::json{{"output_ids", outputs}}.dump());
 }
 
+void add_options(CLI::App& app, Options& options) {
+  app.add_option("--model", options.model)->required();
+  app.add_option("--ids", options.ids)->required();
+  app.add_option("--out", options.out)->required();
+  app.add_option("--dtype", options.dtype);
+  app.add_option("--slots", options.slots);
+}
+
+using Dump = void (*)(const Options&, Decoder&, const std::vector<Ids>&);
+
+template <Dump dump>
+int run(const Options& options, Invocation&) {
+  const auto prompts = nlohmann::json::parse(read_file(options.ids)).get<std::vector<Ids>>();
+  const LlmConfig config = load_llm_config(std::filesystem::path(options.model) / "config.json");
+  Decoder decoder(options.model, config, weight_dtype(options.dtype, config),
+                  dealt_places(config, options.slots));
+  dump(options, decoder, prompts);
+  return 0;
+}
+
 }  // namespace
 }  // namespace relmpi
 
 int main(int argc, char** argv) {
   using namespace relmpi;
-  CLI::App app("Runs a decoder LLM for the reference tests", "dump_llm");
-  app.require_subcommand(1);
-  Options options;
-  auto* logits = app.add_subcommand("logits");
-  auto* texts = app.add_subcommand("generate");
-  for (auto* command : {logits, texts}) {
-    command->add_option("--model", options.model)->required();
-    command->add_option("--ids", options.ids)->required();
-    command->add_option("--out", options.out)->required();
-    command->add_option("--dtype", options.dtype);
-    command->add_option("--slots", options.slots);
-  }
-  logits->add_option("--layers", options.layers);
-  texts->add_option("--max-new-tokens", options.max_new_tokens);
-  texts->add_flag("--no-cache", options.no_cache);
-  texts->add_flag("--batch", options.batch);
-  return run_tool(app, argc, argv, [&] {
-    const auto prompts = nlohmann::json::parse(read_file(options.ids)).get<std::vector<Ids>>();
-    const LlmConfig config = load_llm_config(std::filesystem::path(options.model) / "config.json");
-    Decoder decoder(options.model, config, weight_dtype(options.dtype, config),
-                    dealt_places(config, options.slots));
-    if (logits->parsed())
-      dump_logits(options, decoder, prompts);
-    else
-      dump_texts(options, decoder, prompts);
-    return 0;
-  });
+  Tool tool("dump_llm", "Runs a decoder LLM for the reference tests");
+  tool.add<Options>({.name = "logits",
+                     .help = "",
+                     .options =
+                         [](CLI::App& app, Options& options) {
+                           add_options(app, options);
+                           app.add_option("--layers", options.layers);
+                         },
+                     .run = &run<dump_logits>});
+  tool.add<Options>({.name = "generate",
+                     .help = "",
+                     .options =
+                         [](CLI::App& app, Options& options) {
+                           add_options(app, options);
+                           app.add_option("--max-new-tokens", options.max_new_tokens);
+                           app.add_flag("--no-cache", options.no_cache);
+                           app.add_flag("--batch", options.batch);
+                         },
+                     .run = &run<dump_texts>});
+  return tool.run(argc, argv);
 }

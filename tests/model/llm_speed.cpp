@@ -63,32 +63,42 @@ nlohmann::json measure(Llm& llm, const nlohmann::json& wanted) {
           {"weight_bytes", llm.decoder.weights().bytes()}};
 }
 
+struct SpeedOptions {
+  LlmPlacement where;
+  std::string model;
+  int threads = 0;
+};
+
+void add_options(CLI::App& app, SpeedOptions& options) {
+  options.where.placement.device_map = "cpu";
+  app.add_option("--model", options.model)->required();
+  app.add_option("--dtype", options.where.dtype);
+  app.add_option("--threads", options.threads);
+}
+
+int run(const SpeedOptions& options, Invocation&) {
+  if (options.threads > 0) at::set_num_threads(options.threads);
+  LlmFolder folder = open_llm_folder(options.model);
+  LlmPlan plan = plan_llm(folder.config, options.where, {}, {{Place::cpu(), available_host_memory()}});
+  Llm llm = load_llm(std::move(folder), std::move(plan));
+  std::string line;
+  while (std::getline(std::cin, line)) {
+    nlohmann::json row = measure(llm, nlohmann::json::parse(line));
+    row["triad_bytes_per_s"] = triad();
+    fmt::print("{}\n", row.dump());
+    std::fflush(stdout);
+  }
+  return 0;
+}
+
 }  // namespace
 }  // namespace relmpi
 
 int main(int argc, char** argv) {
   using namespace relmpi;
   keep_freed_memory();
-  CLI::App app("Speed of a decoder LLM", "llm_speed");
-  LlmPlacement where;
-  where.placement.device_map = "cpu";
-  std::string model;
-  int threads = 0;
-  app.add_option("--model", model)->required();
-  app.add_option("--dtype", where.dtype);
-  app.add_option("--threads", threads);
-  return run_tool(app, argc, argv, [&] {
-    if (threads > 0) at::set_num_threads(threads);
-    LlmFolder folder = open_llm_folder(model);
-    LlmPlan plan = plan_llm(folder.config, where, {}, {{Place::cpu(), available_host_memory()}});
-    Llm llm = load_llm(std::move(folder), std::move(plan));
-    std::string line;
-    while (std::getline(std::cin, line)) {
-      nlohmann::json row = measure(llm, nlohmann::json::parse(line));
-      row["triad_bytes_per_s"] = triad();
-      fmt::print("{}\n", row.dump());
-      std::fflush(stdout);
-    }
-    return 0;
-  });
+  return Tool(
+             Command<SpeedOptions>{
+                 .name = "llm_speed", .help = "Speed of a decoder LLM", .options = &add_options, .run = &run})
+      .run(argc, argv);
 }
