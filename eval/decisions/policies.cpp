@@ -109,6 +109,7 @@ class OraclePolicy final : public Policy {
       std::vector<Trajectory> longer;
       for (const Action action : kSteps) {
         std::vector<Episodes::Id> from;
+        from.reserve(level.size());
         for (const Trajectory& t : level) from.push_back(t.end);
         const auto reached = episodes.step(from, action);
         for (std::size_t i = 0; i < level.size(); ++i) {

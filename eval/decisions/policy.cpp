@@ -48,6 +48,7 @@ std::vector<Trajectory> StepwisePolicy::run(Episodes& episodes, std::span<const 
     for (const Action action : kSteps) {
       const std::vector<std::size_t>& list = chosen[step_index(action)];
       std::vector<Episodes::Id> from;
+      from.reserve(list.size());
       for (const std::size_t i : list) from.push_back(all[i].end);
       const auto reached = episodes.step(from, action);
       for (std::size_t n = 0; n < list.size(); ++n) take(all[list[n]], episodes, reached[n]);
