@@ -7,7 +7,7 @@
 
 #include "base/torch_headers.h"
 #include "dist/ranks/agreement.h"
-#include "dist/ranks/doctor.h"
+#include "dist/ranks/allreduce_speed.h"
 #include "dist/ranks/signals.h"
 #include "model/dtype.h"
 #include "train/debug.h"

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "data/tokenizers/character_classes.h"
 
 namespace relmpi {
@@ -16,12 +17,12 @@ std::size_t before(std::string_view text, std::size_t at) {
 }
 
 bool is_space(std::string_view text, std::size_t at) {
-  return (character_classes()[character_at(text, at).code] & kSpace) != 0;
+  return (character_classes()[utf8_step(text, at).character] & kSpace) != 0;
 }
 
 // \w of Unicode's regular expressions (Technical Standard 18, annex C).
 bool is_word(std::string_view text, std::size_t at) {
-  const auto c = static_cast<UChar32>(character_at(text, at).code);
+  const auto c = static_cast<UChar32>(utf8_step(text, at).character);
   return u_hasBinaryProperty(c, UCHAR_ALPHABETIC) || u_hasBinaryProperty(c, UCHAR_JOIN_CONTROL) ||
          (U_GET_GC_MASK(c) & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0;
 }
@@ -77,7 +78,7 @@ void AddedTokenFinder::split(std::string_view text, bool special,
     if (token->special && !special) continue;
     if (token->single_word && !stands_alone(text, begin, end)) continue;
     if (token->rstrip)
-      while (end < text.size() && is_space(text, end)) end += character_at(text, end).length;
+      while (end < text.size() && is_space(text, end)) end += utf8_step(text, end).length;
     if (token->lstrip) {
       while (begin > done && is_space(text, before(text, begin))) begin = before(text, begin);
       // The token before may have taken the spaces that this one is made of. One without lstrip is given out

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/utf8.h"
 #include "data/tokenizers/byte_level.h"
 #include "data/tokenizers/normalize.h"
 #include "data/tokenizers/tokenizer_json.h"

@@ -1,6 +1,7 @@
 #include "data/tokenizers/split_pattern.h"
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "data/tokenizers/character_classes.h"
 #include "data/tokenizers/word_pattern.h"
 
@@ -47,10 +48,10 @@ class DigitMatcher final : public PatternMatcher {
   }
   bool next(TextRange& match) override {
     while (place_ < text_.size()) {
-      const Character character = character_at(text_, place_);
+      const Utf8Step step = utf8_step(text_, place_);
       const std::size_t begin = place_;
-      place_ += character.length;
-      if ((classes_[character.code] & kNumber) == 0) continue;
+      place_ += step.length;
+      if ((classes_[step.character] & kNumber) == 0) continue;
       match = {begin, place_};
       return true;
     }

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "data/tokenizers/byte_level.h"
+#include "base/utf8.h"
 
 namespace relmpi {
 

@@ -1,5 +1,6 @@
 #include "data/tokenizers/word_pattern.h"
 
+#include "base/utf8.h"
 #include "data/tokenizers/character_classes.h"
 
 namespace relmpi {
@@ -28,9 +29,9 @@ class WordMatcher : public PatternMatcher {
 
   bool is_end(std::size_t at) const { return at >= text_.size(); }
   unsigned classes_at(std::size_t at) const {
-    return is_end(at) ? 0 : classes_[character_at(text_, at).code];
+    return is_end(at) ? 0 : classes_[utf8_step(text_, at).character];
   }
-  std::size_t after(std::size_t at) const { return at + character_at(text_, at).length; }
+  std::size_t after(std::size_t at) const { return at + utf8_step(text_, at).length; }
   bool is_other(std::size_t at) const {
     return !is_end(at) && (classes_at(at) & (kLetter | kNumber | kSpace)) == 0;
   }

@@ -1,7 +1,7 @@
 #include "base/json.h"
 #include "base/torch_headers.h"
 #include "dist/commands/commands.h"
-#include "dist/ranks/doctor.h"
+#include "dist/commands/tables.h"
 #include "dist/ranks/job.h"
 
 namespace relmpi {
@@ -23,12 +23,12 @@ int run(const AllreduceOptions& options, Invocation& invocation) {
   const std::int64_t largest = parse_bytes(options.bytes);
   Job job(options.job, invocation);
   job.reduce_on_device();
-  const auto document = measure_allreduce(job.ranks(), job.device(), largest);
+  const AllreduceSpeed speed = measure_allreduce(job.ranks(), job.device(), largest);
   if (!job.is_first()) return 0;
   if (options.json)
-    print_json(document);
+    print_json(to_json(speed));
   else
-    fmt::print("{}", allreduce_text(document));
+    fmt::print("{}", to_text(speed));
   return 0;
 }
 

@@ -1,8 +1,7 @@
 #include "base/json.h"
 #include "base/torch_headers.h"
 #include "dist/commands/commands.h"
-#include "dist/devices/gpus.h"
-#include "dist/ranks/doctor.h"
+#include "dist/commands/tables.h"
 
 namespace relmpi {
 namespace {
@@ -16,11 +15,11 @@ void add_options(CLI::App& app, DevicesOptions& options) {
 }
 
 int run(const DevicesOptions& options, Invocation&) {
-  const auto document = describe_devices();
+  const std::vector<Gpu> found = gpus();
   if (options.json)
-    print_json(document);
+    print_json(nlohmann::json(found));
   else
-    fmt::print("{}", devices_text(document));
+    fmt::print("{}", to_text(found));
   return 0;
 }
 

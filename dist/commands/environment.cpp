@@ -1,8 +1,8 @@
 #include "base/json.h"
 #include "base/torch_headers.h"
 #include "dist/commands/commands.h"
+#include "dist/commands/tables.h"
 #include "dist/devices/host_checks.h"
-#include "dist/ranks/doctor.h"
 #include "dist/ranks/job.h"
 
 namespace relmpi {
@@ -20,14 +20,15 @@ void add_options(CLI::App& app, EnvironmentOptions& options) {
 
 int run(const EnvironmentOptions& options, Invocation& invocation) {
   const Job job(options.job, invocation);
-  nlohmann::json document = describe_environment(job.ranks(), job.device());
-  if (!job.is_first()) return 0;
+  auto found = describe_environment(job.ranks(), job.device());
+  if (!found) return 0;
+  found->gpus = gpus();  // also those that no rank computes on
   if (const std::string finding = launch_finding(); job.ranks().size() == 1 && !finding.empty())
-    document["findings"].push_back(finding);
+    found->findings.push_back(finding);
   if (options.json)
-    print_json(document);
+    print_json(to_json(*found));
   else
-    fmt::print("{}", environment_text(document));
+    fmt::print("{}", to_text(*found));
   return 0;
 }
 

@@ -82,8 +82,7 @@ LlmPlan make_plan(const PlanOptions& options) {
   std::filesystem::path file(options.model_config);
   if (std::filesystem::is_directory(file)) file /= "config.json";
   const LlmConfig config = load_llm_config(file);
-  const MemoryLimits free =
-      options.where.max_memory.empty() ? limits_at_hand(describe_devices()) : MemoryLimits{};
+  const MemoryLimits free = options.where.max_memory.empty() ? limits_at_hand(gpus()) : MemoryLimits{};
   return plan_llm(config, options.where, {options.batch, length_of(options, config)}, free);
 }
 

@@ -20,7 +20,7 @@ struct EnergyMeter::State {
   TotalEnergy* total = nullptr;
 };
 
-EnergyMeter::EnergyMeter(at::Device device) : state_(new State) {
+EnergyMeter::EnergyMeter(at::Device device) : state_(std::make_unique<State>()) {
   if (!device.is_cuda()) return;
   state_->library = ::dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
   if (!state_->library) return;

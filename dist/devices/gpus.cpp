@@ -7,11 +7,11 @@
 #include "base/torch_headers.h"
 #if RELMPI_CUDA
 #include <c10/cuda/CUDACachingAllocator.h>
-#include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
-#include <cuda_runtime_api.h>
+
+#include "dist/devices/cuda_call.h"
 #endif
 
 namespace relmpi {
@@ -41,7 +41,7 @@ int gpu_count() {
 std::string gpu_uuid(int index) {
 #if RELMPI_CUDA
   cudaDeviceProp properties{};
-  C10_CUDA_CHECK(cudaGetDeviceProperties(&properties, index));
+  demand_cuda(cudaGetDeviceProperties(&properties, index), "cudaGetDeviceProperties");
   std::string text = "GPU";
   for (int i = 0; i < 16; ++i) {
     if (i == 0 || i == 4 || i == 6 || i == 8 || i == 10) text += '-';
@@ -59,7 +59,7 @@ std::string host_name() {
   return name.data();
 }
 
-void* current_stream(at::Device device) {
+void* current_stream(c10::Device device) {
 #if RELMPI_CUDA
   if (device.is_cuda()) return c10::cuda::getCurrentCUDAStream(device.index()).stream();
 #endif
@@ -67,26 +67,26 @@ void* current_stream(at::Device device) {
   return nullptr;
 }
 
-nlohmann::json describe_devices([[maybe_unused]] std::optional<int> only) {
-  nlohmann::json devices = nlohmann::json::array();
+std::vector<Gpu> gpus([[maybe_unused]] std::optional<int> only) {
+  std::vector<Gpu> out;
 #if RELMPI_CUDA
   for (int i = 0; i < gpu_count(); ++i) {
     if (only && i != *only) continue;
     cudaDeviceProp properties{};
-    C10_CUDA_CHECK(cudaGetDeviceProperties(&properties, i));
+    demand_cuda(cudaGetDeviceProperties(&properties, i), "cudaGetDeviceProperties");
     const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(i));
     std::size_t free = 0, total = 0;
-    C10_CUDA_CHECK(cudaMemGetInfo(&free, &total));
-    devices.push_back({{"id", i},
-                       {"name", properties.name},
-                       {"uuid", gpu_uuid(i)},
-                       {"memory_total", total},
-                       {"memory_free", free},
-                       {"memory_used_by_us", used_by_us(i)},
-                       {"integrated", properties.integrated != 0}});
+    demand_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+    out.push_back({.id = i,
+                   .name = properties.name,
+                   .uuid = gpu_uuid(i),
+                   .memory_total = static_cast<std::int64_t>(total),
+                   .memory_free = static_cast<std::int64_t>(free),
+                   .memory_used_by_us = used_by_us(i),
+                   .integrated = properties.integrated != 0});
   }
 #endif
-  return devices;
+  return out;
 }
 
 }  // namespace relmpi

@@ -1,5 +1,6 @@
 #include "dist/devices/host_checks.h"
 
+#include <fmt/format.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -8,12 +9,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <map>
 #include <set>
 
-#include "base/torch_headers.h"
 #include "dist/devices/gpus.h"
 
 namespace relmpi {
@@ -68,18 +68,19 @@ void check_cores(const HostFacts& f, std::vector<std::string>& out) {
 
 void check_network(const HostFacts& f, std::vector<std::string>& out) {
   if (f.ranks > f.node_ranks && f.ipv4_interfaces == 0 && f.ipv6_interfaces == 0)
-    out.push_back("this host has no network interface but loopback: ranks of other hosts cannot be reached");
+    out.emplace_back(
+        "this host has no network interface but loopback: ranks of other hosts cannot be reached");
   if (f.ranks > 1 && f.ipv4_interfaces == 0 && f.ipv6_interfaces > 0)
-    out.push_back(
+    out.emplace_back(
         "this host has IPv6 addresses alone. NCCL takes them with NCCL_SOCKET_FAMILY=AF_INET6; Open MPI "
         "needs "
         "OMPI_MCA_oob_tcp_disable_ipv6_family=0 OMPI_MCA_btl_tcp_disable_family=4 and a build with IPv6");
   if (f.ranks > 1 && f.on_gpu && f.ipv4_interfaces == 0 && f.ipv6_interfaces == 0)
-    out.push_back(
+    out.emplace_back(
         "NCCL does not use the loopback interface by itself: set NCCL_SOCKET_IFNAME=lo for ranks of one "
         "host");
   if (!f.free_port)
-    out.push_back(
+    out.emplace_back(
         "no TCP port can be opened: ranks cannot find each other. Look at "
         "/proc/sys/net/ipv4/ip_local_port_range, at "
         "connections in TIME_WAIT (ss -s) and at the container's rules");
@@ -93,15 +94,10 @@ int allowed_cores() {
   return ::sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
 }
 
-HostFacts host_facts(const Communicator& communicator, at::Device device, int threads) {
-  HostFacts facts;
+HostFacts host_facts(HostFacts facts) {
   facts.online_cores = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
   facts.allowed_cores = allowed_cores();
-  facts.threads = threads;
-  facts.ranks = communicator.size();
-  facts.node_ranks = communicator.node_size();
-  facts.on_gpu = device.is_cuda();
-  facts.visible_gpus = static_cast<int>(describe_devices().size());
+  facts.visible_gpus = gpu_count();
   facts.gpu_device_files = std::filesystem::exists("/dev/nvidia0");
   struct statvfs shm {};
   if (::statvfs("/dev/shm", &shm) == 0)
@@ -122,7 +118,7 @@ std::vector<std::string> findings(const HostFacts& f) {
                     f.shm_bytes / (1 << 20), f.node_ranks, f.node_ranks * kShmPerRank / (1 << 20)));
   check_network(f, out);
   if (f.gpu_device_files && f.visible_gpus == 0)
-    out.push_back(
+    out.emplace_back(
         "there is a GPU (/dev/nvidia0), but CUDA sees none: look at nvidia-smi, at the driver's version "
         "(relmpi-doctor "
         "environment shows what this build wants) and at CUDA_VISIBLE_DEVICES");
@@ -139,24 +135,6 @@ std::string launch_finding() {
     return "";
   return "you are root, and Open MPI's mpirun refuses root: run as a user, or (in a container) set "
          "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1";
-}
-
-std::vector<std::string> gather_findings(Communicator& communicator, at::Device device, int threads) {
-  const nlohmann::json mine{{"host", host_name()},
-                            {"findings", findings(host_facts(communicator, device, threads))}};
-  const auto all = communicator.gather_bytes(mine.dump());
-  std::map<std::string, std::string> ranks;  // by finding
-  for (std::size_t rank = 0; rank < all.size(); ++rank) {
-    const auto one = nlohmann::json::parse(all[rank]);
-    for (const std::string finding : one["findings"]) {
-      std::string& list = ranks[finding];
-      list += fmt::format("{}{} ({})", list.empty() ? "" : ", ", rank, one["host"].get<std::string>());
-    }
-  }
-  std::vector<std::string> out;
-  for (const auto& [finding, list] : ranks)
-    out.push_back(communicator.size() > 1 ? fmt::format("rank {}: {}", list, finding) : finding);
-  return out;
 }
 
 }  // namespace relmpi

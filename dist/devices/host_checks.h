@@ -1,11 +1,7 @@
 #pragma once
 
-#include <c10/core/Device.h>
-
 #include <string>
 #include <vector>
-
-#include "dist/ranks/communicator.h"
 
 namespace relmpi {
 
@@ -28,16 +24,14 @@ struct HostFacts {
 // Cores that this process may use, by its affinity mask.
 int allowed_cores();
 
-HostFacts host_facts(const Communicator& communicator, at::Device device, int threads);
+// What the host tells, put into `job`, whose threads, ranks, node_ranks and on_gpu are the caller's. Puts no
+// context on a GPU.
+HostFacts host_facts(HostFacts job);
 
 // What will hurt, each with its remedy; empty where all is well.
 std::vector<std::string> findings(const HostFacts& facts);
 
 // Why mpirun would not start; "" where it would. Matters before a launch.
 std::string launch_finding();
-
-// findings() of all ranks on rank 0, each with the ranks and hosts that have it; empty elsewhere. Every rank
-// must call it.
-std::vector<std::string> gather_findings(Communicator& communicator, at::Device device, int threads);
 
 }  // namespace relmpi

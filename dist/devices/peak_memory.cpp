@@ -38,6 +38,8 @@ constexpr auto kAll = static_cast<std::size_t>(c10::CachingAllocator::StatType::
 }  // namespace
 
 struct PeakMemory::State {
+  explicit State(at::Device where) : device(where) {}
+
   at::Device device;
   std::shared_ptr<HostCounter> counter;
   std::optional<c10::DebugInfoGuard> guard;
@@ -45,7 +47,7 @@ struct PeakMemory::State {
   std::int64_t held = 0;  // on a GPU, at the reset
 };
 
-PeakMemory::PeakMemory(at::Device device) : state_(new State{.device = device}) {
+PeakMemory::PeakMemory(at::Device device) : state_(std::make_unique<State>(device)) {
   if (!device.is_cuda()) {
     // libtorch warns of blocks that were allocated before it counted: expected here.
     FLAGS_caffe2_log_level = 2;  // errors

@@ -7,7 +7,6 @@
 #include <charconv>
 #include <cmath>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/error.h"
@@ -172,12 +171,12 @@ std::int64_t available_host_memory() {
   return 0;
 }
 
-MemoryLimits limits_at_hand(const nlohmann::json& devices) {
+MemoryLimits limits_at_hand(std::span<const Gpu> gpus) {
   MemoryLimits limits;
   bool shared = false;
-  for (const auto& device : devices) {
-    limits[Place::gpu(device.at("id").get<int>())] = device.at("memory_free").get<std::int64_t>();
-    shared = shared || device.value("integrated", false);
+  for (const Gpu& gpu : gpus) {
+    limits[Place::gpu(gpu.id)] = gpu.memory_free;
+    shared = shared || gpu.integrated;
   }
   if (!shared) limits[Place::cpu()] = available_host_memory();
   return limits;

@@ -2,13 +2,14 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "dist/devices/gpus.h"
 #include "dist/placement/placement.h"
 
 namespace relmpi {
@@ -26,9 +27,8 @@ MemoryLimits parse_memory_limits(std::string_view text);
 // Bytes of memory that the host can give without swapping (MemAvailable); 0 where the system does not say.
 std::int64_t available_host_memory();
 
-// What is free on these devices (an array as describe_devices() in dist/devices/gpus.h makes it) and on the
-// host; without the host where a GPU shares its memory.
-MemoryLimits limits_at_hand(const nlohmann::json& devices);
+// What is free on these GPUs and on the host; without the host where a GPU shares its memory.
+MemoryLimits limits_at_hand(std::span<const Gpu> gpus);
 
 // The options that say where a model goes. Precedence: device_map, then device_id, then device, then "auto".
 struct PlacementOptions {

@@ -6,7 +6,7 @@
 #include "base/hash.h"
 #include "base/torch_headers.h"
 #include "dist/devices/gpus.h"
-#include "dist/ranks/doctor.h"
+#include "dist/devices/versions.h"
 
 namespace relmpi {
 namespace {
@@ -61,7 +61,7 @@ void demand_agreement(Communicator& communicator, const nlohmann::json& facts) {
 }
 
 nlohmann::json program_facts() {
-  nlohmann::json facts = versions();
+  nlohmann::json facts = to_json(versions());
   facts["program"] = xxh3_128_of_file("/proc/self/exe");
   return facts;
 }

@@ -1,3 +1,5 @@
+#include "dist/ranks/allreduce_speed.h"
+
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -7,7 +9,6 @@
 #include "base/torch_headers.h"
 #include "dist/devices/gpus.h"
 #include "dist/placement/placement_options.h"
-#include "dist/ranks/doctor.h"
 #if RELMPI_CUDA
 #include <c10/cuda/CUDAStream.h>
 #endif
@@ -55,24 +56,25 @@ std::int64_t parse_bytes(const std::string& text) {
   return bytes;
 }
 
-nlohmann::json measure_allreduce(Communicator& communicator, at::Device device, std::int64_t bytes) {
-  nlohmann::json sizes = nlohmann::json::array();
+AllreduceSpeed measure_allreduce(Communicator& communicator, at::Device device, std::int64_t bytes) {
   const double ranks = communicator.size();
-  for (std::int64_t size = 1024;; size = std::min(size * 4, bytes)) {
+  AllreduceSpeed out{.backend = communicator.backend(), .device = device.str(), .ranks = communicator.size()};
+  for (std::int64_t size = 1024;; size *= 4) {
     size = std::min(size, bytes);
     const double seconds = time_all_reduce(communicator, device, size);
-    const double bus = ranks > 1 ? 2 * (ranks - 1) / ranks * static_cast<double>(size) / seconds : 0.0;
-    sizes.push_back({{"bytes", size},
-                     {"latency_us", 1e6 * seconds},
-                     {"bus_bandwidth_gb_s", bus / 1e9},
-                     {"correct", true}});
-    if (size == bytes) break;
+    out.sizes.push_back({size, seconds, 2 * (ranks - 1) / ranks * static_cast<double>(size) / seconds});
+    if (size == bytes) return out;
   }
-  if (communicator.rank() != 0) return nullptr;
-  return {{"backend", communicator.backend()},
-          {"size", communicator.size()},
-          {"device", device.str()},
-          {"sizes", sizes}};
+}
+
+nlohmann::json to_json(const AllreduceSpeed& speed) {
+  nlohmann::json sizes = nlohmann::json::array();
+  for (const auto& size : speed.sizes)
+    sizes.push_back({{"bytes", size.bytes},
+                     {"latency_us", 1e6 * size.seconds},
+                     {"bus_bandwidth_gb_s", size.bus_bandwidth / 1e9},
+                     {"correct", true}});
+  return {{"backend", speed.backend}, {"size", speed.ranks}, {"device", speed.device}, {"sizes", sizes}};
 }
 
 }  // namespace relmpi

@@ -1,57 +1,70 @@
+#include "dist/ranks/environment.h"
+
 #include <ATen/Parallel.h>
-#include <mpi.h>
-#include <torch/version.h>
 #include <unistd.h>
 
 #include "base/torch_headers.h"
-#include "dist/devices/gpus.h"
 #include "dist/devices/host_checks.h"
-#include "dist/ranks/doctor.h"
 #include "dist/ranks/launch.h"
-#if RELMPI_CUDA
-#include <cuda_runtime_api.h>
-#include <nccl.h>
-#endif
 
 namespace relmpi {
+namespace {
 
-nlohmann::json versions() {
-  char mpi[MPI_MAX_LIBRARY_VERSION_STRING];
-  int length = 0;
-  MPI_Get_library_version(mpi, &length);
-  nlohmann::json out{{"libtorch", TORCH_VERSION},
-                     {"mpi", std::string(mpi, static_cast<std::size_t>(length))}};
-#if RELMPI_CUDA
-  int nccl = 0, runtime = 0, driver = 0;
-  ncclGetVersion(&nccl);
-  cudaRuntimeGetVersion(&runtime);
-  cudaDriverGetVersion(&driver);
-  out["nccl"] = fmt::format("{}.{}.{}", nccl / 10000, nccl / 100 % 100, nccl % 100);
-  out["cuda_runtime"] = fmt::format("{}.{}", runtime / 1000, runtime / 10 % 100);
-  out["cuda_driver"] = driver == 0 ? nlohmann::json(nullptr)
-                                   : nlohmann::json(fmt::format("{}.{}", driver / 1000, driver / 10 % 100));
-#endif
+// What each rank has, by rank, on rank 0; empty elsewhere.
+template <typename T>
+std::vector<T> gather(Communicator& communicator, const T& mine) {
+  std::vector<T> all;
+  for (const std::string& one : communicator.gather_bytes(nlohmann::json(mine).dump()))
+    all.push_back(nlohmann::json::parse(one).get<T>());
+  return all;
+}
+
+}  // namespace
+
+std::vector<std::string> gather_findings(Communicator& communicator, at::Device device, int threads) {
+  const auto mine = findings(host_facts({.threads = threads,
+                                         .ranks = communicator.size(),
+                                         .node_ranks = communicator.node_size(),
+                                         .on_gpu = device.is_cuda()}));
+  const auto hosts = gather(communicator, host_name());
+  const auto all = gather(communicator, mine);
+  std::map<std::string, std::string> ranks;  // by finding
+  for (std::size_t rank = 0; rank < all.size(); ++rank)
+    for (const std::string& finding : all[rank]) {
+      std::string& list = ranks[finding];
+      list += fmt::format("{}{} ({})", list.empty() ? "" : ", ", rank, hosts[rank]);
+    }
+  std::vector<std::string> out;
+  for (const auto& [finding, list] : ranks)
+    out.push_back(communicator.size() > 1 ? fmt::format("rank {}: {}", list, finding) : finding);
   return out;
 }
 
-nlohmann::json describe_environment(Communicator& communicator, at::Device device) {
-  const auto findings = gather_findings(communicator, device, at::get_num_threads());
-  const nlohmann::json mine{
-      {"rank", communicator.rank()}, {"node_rank", communicator.node_rank()}, {"host", host_name()},
-      {"device", device.str()},      {"threads", at::get_num_threads()},      {"pid", ::getpid()},
-      {"cores", allowed_cores()}};
-  const auto all = communicator.gather_bytes(mine.dump());
-  if (communicator.rank() != 0) return nullptr;
-  nlohmann::json ranks = nlohmann::json::array();
-  for (const std::string& one : all) ranks.push_back(nlohmann::json::parse(one));
+std::optional<JobEnvironment> describe_environment(Communicator& communicator, at::Device device) {
+  JobEnvironment out;
+  out.findings = gather_findings(communicator, device, at::get_num_threads());
+  out.ranks = gather(communicator, RankFacts{.rank = communicator.rank(),
+                                             .node_rank = communicator.node_rank(),
+                                             .host = host_name(),
+                                             .device = device.str(),
+                                             .threads = at::get_num_threads(),
+                                             .pid = ::getpid(),
+                                             .cores = allowed_cores()});
+  for (const auto& of_rank :
+       gather(communicator, device.is_cuda() ? gpus(device.index()) : std::vector<Gpu>()))
+    out.gpus.insert(out.gpus.end(), of_rank.begin(), of_rank.end());
+  if (communicator.rank() != 0) return std::nullopt;
+  out.versions = versions();
   const Launch launch = detect_launch();
-  return {{"versions", versions()},
-          {"launcher", launch.launched ? launch.launcher : "none"},
-          {"backend", device.is_cuda() && communicator.size() > 1 ? "nccl" : communicator.backend()},
-          {"size", communicator.size()},
-          {"ranks", ranks},
-          {"devices", describe_devices()},
-          {"findings", findings}};
+  out.launcher = launch.launched ? launch.launcher : "none";
+  out.backend = device.is_cuda() && communicator.size() > 1 ? "nccl" : communicator.backend();
+  return out;
+}
+
+nlohmann::json to_json(const JobEnvironment& e) {
+  return {{"versions", to_json(e.versions)}, {"launcher", e.launcher}, {"backend", e.backend},
+          {"size", e.ranks.size()},          {"ranks", e.ranks},       {"devices", e.gpus},
+          {"findings", e.findings}};
 }
 
 }  // namespace relmpi

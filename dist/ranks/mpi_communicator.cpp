@@ -2,7 +2,6 @@
 
 #include <mpi.h>
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -12,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/torch_headers.h"
+#include "dist/devices/mpi_call.h"
 #include "dist/ranks/roll_call.h"
 
 namespace relmpi {
@@ -35,35 +35,34 @@ class MpiCommunicator : public Communicator {
   MpiCommunicator(const CommunicatorOptions& options, const Launch& launch)
       : timeout_(options.timeout_seconds) {
     int provided = 0;
-    if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS)
-      throw RuntimeError("MPI_Init_thread failed");
-    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-    call(MPI_Comm_rank(MPI_COMM_WORLD, &rank_), "MPI_Comm_rank");
-    call(MPI_Comm_size(MPI_COMM_WORLD, &size_), "MPI_Comm_size");
+    demand_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread");
+    demand_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+    demand_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank_), "MPI_Comm_rank");
+    demand_mpi(MPI_Comm_size(MPI_COMM_WORLD, &size_), "MPI_Comm_size");
     if (provided < MPI_THREAD_MULTIPLE)
       throw RuntimeError("this MPI gives thread level {}, but MPI_THREAD_MULTIPLE is needed", provided);
     demand_connection(launch, size_);
     MPI_Comm node = MPI_COMM_NULL;
-    call(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node),
-         "MPI_Comm_split_type");
-    call(MPI_Comm_rank(node, &node_rank_), "MPI_Comm_rank");
-    call(MPI_Comm_size(node, &node_size_), "MPI_Comm_size");
-    call(MPI_Comm_free(&node), "MPI_Comm_free");
-    call(MPI_Op_create(&sum_low_precision<at::Half>, 1, &sum_half_), "MPI_Op_create");
-    call(MPI_Op_create(&sum_low_precision<at::BFloat16>, 1, &sum_bfloat16_), "MPI_Op_create");
+    demand_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node),
+               "MPI_Comm_split_type");
+    demand_mpi(MPI_Comm_rank(node, &node_rank_), "MPI_Comm_rank");
+    demand_mpi(MPI_Comm_size(node, &node_size_), "MPI_Comm_size");
+    demand_mpi(MPI_Comm_free(&node), "MPI_Comm_free");
+    demand_mpi(MPI_Op_create(&sum_low_precision<at::Half>, 1, &sum_half_), "MPI_Op_create");
+    demand_mpi(MPI_Op_create(&sum_low_precision<at::BFloat16>, 1, &sum_bfloat16_), "MPI_Op_create");
     // Gradients and everything else never share a communicator: their calls come from different threads.
-    call(MPI_Comm_dup(MPI_COMM_WORLD, &tensors_), "MPI_Comm_dup");
-    call(MPI_Comm_dup(MPI_COMM_WORLD, &host_), "MPI_Comm_dup");
+    demand_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &tensors_), "MPI_Comm_dup");
+    demand_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &host_), "MPI_Comm_dup");
     roll_call_ = std::make_unique<RollCall>(rank_, size_);
   }
 
   ~MpiCommunicator() override {
-    MPI_Op_free(&sum_half_);
-    MPI_Op_free(&sum_bfloat16_);
-    MPI_Comm_free(&tensors_);
-    MPI_Comm_free(&host_);
+    report_mpi(MPI_Op_free(&sum_half_), "MPI_Op_free");
+    report_mpi(MPI_Op_free(&sum_bfloat16_), "MPI_Op_free");
+    report_mpi(MPI_Comm_free(&tensors_), "MPI_Comm_free");
+    report_mpi(MPI_Comm_free(&host_), "MPI_Comm_free");
     roll_call_.reset();
-    MPI_Finalize();
+    report_mpi(MPI_Finalize(), "MPI_Finalize");
   }
 
   int rank() const override { return rank_; }
@@ -129,30 +128,21 @@ class MpiCommunicator : public Communicator {
   }
 
   void abort(int code) override {
-    MPI_Abort(MPI_COMM_WORLD, code);
+    report_mpi(MPI_Abort(MPI_COMM_WORLD, code), "MPI_Abort");
     std::_Exit(code);
   }
 
  private:
-  void call(int result, const char* name) const {
-    if (result == MPI_SUCCESS) return;
-    std::array<char, MPI_MAX_ERROR_STRING> text{};
-    int length = 0;
-    MPI_Error_string(result, text.data(), &length);
-    throw RuntimeError("rank {}: {} failed: {}", rank_, name,
-                       std::string(text.data(), static_cast<std::size_t>(length)));
-  }
-
   // Starts a non-blocking operation and polls it, so that a peer that never comes is noticed.
   template <typename Start>
   void wait(const char* name, MPI_Comm comm, const Start& start) const {
     MPI_Request request = MPI_REQUEST_NULL;
-    call(start(&request), name);
+    demand_mpi(start(&request), name);
     bool told = false;  // the roll call where this thread waits
     const auto begin = std::chrono::steady_clock::now();
     for (int polls = 1;; ++polls) {
       int done = 0;
-      call(MPI_Test(&request, &done, MPI_STATUS_IGNORE), name);
+      demand_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), name);
       if (done) {
         if (told) roll_call_->wait_in("");
         return;

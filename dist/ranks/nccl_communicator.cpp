@@ -1,7 +1,5 @@
 #include <ATen/cuda/CUDAEvent.h>
-#include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
-#include <nccl.h>
 
 #include <atomic>
 #include <chrono>
@@ -12,6 +10,7 @@
 #include <thread>
 
 #include "base/torch_headers.h"
+#include "dist/devices/cuda_call.h"
 #include "dist/ranks/backends.h"
 #include "dist/ranks/communicator.h"
 
@@ -28,7 +27,7 @@ class NcclCommunicator : public Communicator {
     ncclUniqueId id;
     std::string bytes(sizeof(id), '\0');
     if (host_->rank() == 0) {
-      call(ncclGetUniqueId(&id), "ncclGetUniqueId");
+      demand_nccl(ncclGetUniqueId(&id), "ncclGetUniqueId");
       std::memcpy(bytes.data(), &id, sizeof(id));
     }
     bytes = host_->broadcast_bytes(std::move(bytes));
@@ -47,7 +46,9 @@ class NcclCommunicator : public Communicator {
     }
     changed_.notify_all();
     watchdog_.join();
-    if (comm_) ncclCommAbort(comm_);
+    if (!comm_) return;
+    if (const ncclResult_t result = ncclCommAbort(comm_); result != ncclSuccess)
+      spdlog::error("rank {}: ncclCommAbort failed: {}", host_->rank(), ncclGetErrorString(result));
   }
 
   int rank() const override { return host_->rank(); }
@@ -98,18 +99,13 @@ class NcclCommunicator : public Communicator {
     RELMPI_CHECK(false, "unknown element type");
   }
 
-  void call(ncclResult_t result, const char* name) const {
-    if (result == ncclSuccess || result == ncclInProgress) return;
-    throw RuntimeError("rank {}: {} failed: {} ({}). NCCL_DEBUG=INFO shows more", host_->rank(), name,
-                       ncclGetErrorString(result), ncclGetLastError(comm_));
-  }
-
   // Waits until a non-blocking call has been taken up.
   void settle(ncclResult_t result, const char* name) const {
-    call(result, name);
+    demand_nccl(result, name, comm_);
     const auto begin = std::chrono::steady_clock::now();
     for (ncclResult_t state = result; state == ncclInProgress;) {
-      call(ncclCommGetAsyncError(comm_, &state), name);
+      demand_nccl(ncclCommGetAsyncError(comm_, &state), "ncclCommGetAsyncError", comm_);
+      demand_nccl(state, name, comm_);
       if (std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() > timeout_)
         throw RuntimeError(
             "rank {}: {} did not finish in {} s: another rank has stopped or does something else",
@@ -126,7 +122,8 @@ class NcclCommunicator : public Communicator {
     while (!changed_.wait_for(lock, kWatchEvery, [&] { return ending_; })) {
       while (!queued_.empty() && queued_.front().done.query()) queued_.pop_front();
       ncclResult_t state = ncclSuccess;
-      ncclCommGetAsyncError(comm_, &state);
+      if (const ncclResult_t result = ncclCommGetAsyncError(comm_, &state); result != ncclSuccess)
+        state = result;
       if (state != ncclSuccess && state != ncclInProgress)
         end("NCCL failed: {} ({})", ncclGetErrorString(state), ncclGetLastError(comm_));
       if (queued_.empty()) continue;

@@ -8,9 +8,10 @@
 #include <chrono>
 #include <cstring>
 #include <fstream>
-#include <optional>
 
+#include "base/error.h"
 #include "dist/devices/gpus.h"
+#include "dist/devices/mpi_call.h"
 
 namespace relmpi {
 namespace {
@@ -38,18 +39,19 @@ char process_state(int pid) {
 }  // namespace
 
 RollCall::RollCall(int rank, int size) : rank_(rank), size_(size) {
-  MPI_Comm_dup(MPI_COMM_WORLD, &comm_);
+  demand_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &comm_), "MPI_Comm_dup");
   const Text mine = text_of(host_name());
   std::vector<Text> all(static_cast<std::size_t>(size));
-  MPI_Allgather(mine.data(), static_cast<int>(mine.size()), MPI_CHAR, all.data(),
-                static_cast<int>(mine.size()), MPI_CHAR, comm_);
+  const int length = static_cast<int>(mine.size());
+  demand_mpi(MPI_Allgather(mine.data(), length, MPI_CHAR, all.data(), length, MPI_CHAR, comm_),
+             "MPI_Allgather");
   for (const Text& one : all) hosts_.emplace_back(one.data());
   pids_.resize(static_cast<std::size_t>(size));
   const int pid = ::getpid();
-  MPI_Allgather(&pid, 1, MPI_INT, pids_.data(), 1, MPI_INT, comm_);
+  demand_mpi(MPI_Allgather(&pid, 1, MPI_INT, pids_.data(), 1, MPI_INT, comm_), "MPI_Allgather");
 }
 
-RollCall::~RollCall() { MPI_Comm_free(&comm_); }
+RollCall::~RollCall() { report_mpi(MPI_Comm_free(&comm_), "MPI_Comm_free"); }
 
 std::string RollCall::at() const { return step_ > 0 ? fmt::format(", step {}", step_.load()) : ""; }
 
@@ -67,15 +69,21 @@ std::string RollCall::place() {
   return fmt::format("in {}{}", fmt::join(all, " and "), at());
 }
 
+std::optional<int> RollCall::sender(int tag) const {
+  int found = 0;
+  MPI_Status status;
+  demand_mpi(MPI_Iprobe(MPI_ANY_SOURCE, tag, comm_, &found, &status), "MPI_Iprobe");
+  return found ? std::optional(status.MPI_SOURCE) : std::nullopt;
+}
+
 void RollCall::answer() {
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock) return;  // another thread answers
-  int asked = 0;
-  MPI_Status status;
-  while (MPI_Iprobe(MPI_ANY_SOURCE, kQuestion, comm_, &asked, &status) == MPI_SUCCESS && asked) {
-    MPI_Recv(nullptr, 0, MPI_CHAR, status.MPI_SOURCE, kQuestion, comm_, MPI_STATUS_IGNORE);
+  while (const auto asker = sender(kQuestion)) {
+    demand_mpi(MPI_Recv(nullptr, 0, MPI_CHAR, *asker, kQuestion, comm_, MPI_STATUS_IGNORE), "MPI_Recv");
     const Text text = text_of(place());
-    MPI_Send(text.data(), static_cast<int>(text.size()), MPI_CHAR, status.MPI_SOURCE, kAnswer, comm_);
+    demand_mpi(MPI_Send(text.data(), static_cast<int>(text.size()), MPI_CHAR, *asker, kAnswer, comm_),
+               "MPI_Send");
   }
 }
 
@@ -99,28 +107,39 @@ std::string RollCall::describe_silent(int rank) const {
   }
 }
 
-std::string RollCall::call() {
-  const std::lock_guard one_thread(calling_);
-  std::vector<std::optional<std::string>> answers(static_cast<std::size_t>(size_));
+std::vector<RollCall::Answer> RollCall::ask_all() {
+  std::vector<Answer> answers(static_cast<std::size_t>(size_));
   for (int rank = 0; rank < size_; ++rank) {
-    MPI_Request ignored = MPI_REQUEST_NULL;
-    if (rank != rank_) MPI_Isend(nullptr, 0, MPI_CHAR, rank, kQuestion, comm_, &ignored);
+    if (rank == rank_) continue;
+    MPI_Request question = MPI_REQUEST_NULL;
+    demand_mpi(MPI_Isend(nullptr, 0, MPI_CHAR, rank, kQuestion, comm_, &question), "MPI_Isend");
+    demand_mpi(MPI_Request_free(&question), "MPI_Request_free");  // nobody waits for it
   }
   const auto end = std::chrono::steady_clock::now() + kAnswerTime;
   for (int missing = size_ - 1; missing > 0 && std::chrono::steady_clock::now() < end;) {
     answer();  // others may ask at the same time
-    int found = 0;
-    MPI_Status status;
-    MPI_Iprobe(MPI_ANY_SOURCE, kAnswer, comm_, &found, &status);
-    if (!found) {
+    const auto from = sender(kAnswer);
+    if (!from) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
       continue;
     }
     Text text{};
-    MPI_Recv(text.data(), static_cast<int>(text.size()), MPI_CHAR, status.MPI_SOURCE, kAnswer, comm_,
-             MPI_STATUS_IGNORE);
-    answers[static_cast<std::size_t>(status.MPI_SOURCE)] = text.data();
+    demand_mpi(MPI_Recv(text.data(), static_cast<int>(text.size()), MPI_CHAR, *from, kAnswer, comm_,
+                        MPI_STATUS_IGNORE),
+               "MPI_Recv");
+    answers[static_cast<std::size_t>(*from)] = text.data();
     --missing;
+  }
+  return answers;
+}
+
+std::string RollCall::call() {
+  const std::lock_guard one_thread(calling_);
+  std::vector<Answer> answers;
+  try {
+    answers = ask_all();
+  } catch (const RuntimeError& error) {
+    return fmt::format("The other ranks could not be asked: {}", error.what());
   }
   std::vector<std::string> lines;
   for (int rank = 0; rank < size_; ++rank)

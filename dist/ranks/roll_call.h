@@ -5,6 +5,7 @@
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -33,7 +34,11 @@ class RollCall {
   std::string call();
 
  private:
+  using Answer = std::optional<std::string>;  // nothing if the rank was not heard from
+
   std::string place();
+  std::optional<int> sender(int tag) const;  // of a message that has come, if there is one
+  std::vector<Answer> ask_all();             // by rank
   std::string describe_silent(int rank) const;
 
   int rank_, size_;

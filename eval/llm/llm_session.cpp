@@ -37,7 +37,7 @@ MemoryLimits memory_at_hand(const PlacementOptions& placement, const Communicato
   const PlacementChoice choice = choose_placement(placement);
   if (const auto* place = std::get_if<Place>(&choice.what); place != nullptr && communicator.size() > 1)
     only = place->is_gpu() ? place->number : -1;
-  MemoryLimits limits = limits_at_hand(describe_devices(only));
+  MemoryLimits limits = limits_at_hand(gpus(only));
   if (const auto host = limits.find(Place::cpu()); host != limits.end())
     host->second /= communicator.node_size();
   return limits;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/utf8.h"
 #include "data/tokenizers/streaming_decoder.h"
 #include "test_data.h"
 #include "tokenizer_testing.h"

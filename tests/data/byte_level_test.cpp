@@ -1,6 +1,7 @@
 #include "data/tokenizers/byte_level.h"
 
 #include <gtest/gtest.h>
+#include <unicode/utf8.h>
 
 #include "base/random.h"
 #include "base/utf8.h"
@@ -38,6 +39,38 @@ TEST(ByteLevel, BrokenTextIsReplacedByMaximalSubparts) {
   EXPECT_EQ(utf8_lossy("\xED\xA0\x80"), r + r + r);          // a surrogate
   EXPECT_EQ(utf8_lossy("\xF4\x90\x80\x80"), r + r + r + r);  // above U+10FFFF
   EXPECT_EQ(utf8_lossy("\xFF"), r);
+}
+
+// ICU decodes independently of us, and takes broken bytes in the same pieces.
+TEST(ByteLevel, StepsOverRandomBytesAsIcuDoes) {
+  using Kind = Utf8Step::Kind;
+  std::array<int, 3> seen{};
+  for (std::uint64_t i = 0; i < 100000; ++i) {
+    Random random(2, "utf8", i);
+    std::string bytes;
+    for (std::uint64_t k = 1 + random.below(6); k > 0; --k) {
+      const bool any =
+          random.below(4) == 0;  // else a byte of a longer character, most often from 0x80 to 0xF4
+      bytes.push_back(static_cast<char>(any ? random.below(256) : 0x80 + random.below(0x75)));
+    }
+    const auto size = static_cast<std::int32_t>(bytes.size());
+    for (std::int32_t at = 0; at < size;) {
+      const Utf8Step step = utf8_step(bytes, static_cast<std::size_t>(at));
+      const std::int32_t begin = at;
+      UChar32 character = 0;
+      U8_NEXT(bytes.data(), at, size, character);
+      ++seen.at(static_cast<std::size_t>(step.kind));
+      ASSERT_EQ(step.length, static_cast<std::size_t>(at - begin)) << ::testing::PrintToString(bytes);
+      ASSERT_EQ(step.kind == Kind::kCharacter, character >= 0) << ::testing::PrintToString(bytes);
+      if (character >= 0) {
+        ASSERT_EQ(step.character, static_cast<char32_t>(character));
+      }
+      if (step.kind == Kind::kUnfinished) {
+        ASSERT_EQ(at, size);
+      }
+    }
+  }
+  for (const int count : seen) EXPECT_GT(count, 1000);
 }
 
 TEST(ByteLevel, FindsTheFirstByteThatIsNotUtf8AsTheStrictDecoderDoes) {

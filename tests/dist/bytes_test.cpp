@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/torch_headers.h"
 #include "dist/devices/gpus.h"
-#include "dist/ranks/doctor.h"
+#include "dist/ranks/allreduce_speed.h"
 #include "dist/ranks/launch.h"
 #include "dist/ranks/rank_device.h"
 

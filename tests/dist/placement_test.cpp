@@ -233,12 +233,11 @@ TEST(MakePlan, SharesTheModelOutOverTheGpusNamed) {
 }
 
 TEST(LimitsAtHand, AreWhatIsFree) {
-  const auto devices =
-      nlohmann::json::parse(R"([{"id": 0, "memory_free": 1000}, {"id": 1, "memory_free": 0}])");
+  const std::vector<Gpu> devices{{.id = 0, .memory_free = 1000}, {.id = 1, .memory_free = 0}};
   const MemoryLimits limits = limits_at_hand(devices);
   EXPECT_EQ(limits.at(kZero), 1000);
   EXPECT_GT(limits.at(kCpu), 1 << 20);
-  const auto shared = nlohmann::json::parse(R"([{"id": 0, "memory_free": 1000, "integrated": true}])");
+  const std::vector<Gpu> shared{{.id = 0, .memory_free = 1000, .integrated = true}};
   EXPECT_EQ(limits_at_hand(shared), (MemoryLimits{{kZero, 1000}}));
   // The only GPU is not filled to the brim, unless the strategy is to fill it.
   EXPECT_EQ(with_slack(limits, choose_placement({})).at(kZero), 900);

@@ -5,6 +5,7 @@
 #include <mpi.h>
 
 #include "base/torch_headers.h"
+#include "dist/devices/mpi_call.h"
 #include "dist/ranks/backends.h"
 #include "dist/ranks/communicator.h"
 #include "dist/ranks/gradient_reducer.h"
@@ -41,6 +42,17 @@ TEST(Ranks, AllReduceSumsEveryType) {
   std::int64_t count = world->rank() + 1;
   world->all_reduce_host(&count, 1, ReduceType::kInt64);
   EXPECT_EQ(count, world->size() * (world->size() + 1) / 2);
+}
+
+TEST(Ranks, AnMpiCallThatFailsIsNamedWithItsRankAndReason) {
+  try {
+    demand_mpi(MPI_Send(nullptr, 0, MPI_CHAR, world->size(), 0, MPI_COMM_WORLD), "MPI_Send");
+    ADD_FAILURE() << "a message to a rank that is not there was sent";
+  } catch (const RuntimeError& error) {
+    const std::string text = error.what();
+    EXPECT_TRUE(text.starts_with(fmt::format("rank {}: MPI_Send failed: ", world->rank()))) << text;
+    EXPECT_NE(text.find("invalid rank"), std::string::npos) << text;
+  }
 }
 
 TEST(Ranks, EveryRankHasTheSameBits) {

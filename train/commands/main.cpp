@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/tool.h"
 #include "base/torch_headers.h"
-#include "dist/ranks/doctor.h"
+#include "dist/ranks/environment.h"
 #include "dist/ranks/job.h"
 #include "dist/ranks/launch.h"
 #include "dist/ranks/signals.h"
@@ -38,9 +38,11 @@ int train(const TrainOptions& options, Invocation& invocation) {
   dtype_of(options.precision);
   if (options.debug) start_debugging();
   Job job(options.job, invocation, {"data", "validation", "model", "vocab", "confusion"});
-  nlohmann::json environment = describe_environment(job.ranks(), job.device());
-  if (!environment.is_null())
-    for (const std::string finding : environment["findings"]) spdlog::warn("{}", finding);
+  nlohmann::json environment;
+  if (const auto found = describe_environment(job.ranks(), job.device())) {
+    for (const std::string& finding : found->findings) spdlog::warn("{}", finding);
+    environment = to_json(*found);
+  }
   job.reduce_on_device();
   const bool first = job.is_first();
 
