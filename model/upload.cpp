@@ -1,6 +1,8 @@
 #include "model/upload.h"
 
 #include <algorithm>
+#include <map>
+#include <mutex>
 
 #include "base/torch_headers.h"
 #if RELMPI_CUDA
@@ -12,10 +14,24 @@
 namespace relmpi {
 namespace {
 
+#if RELMPI_CUDA
+// The stream that copies to this device go through. libtorch owns it; asking for it starts the device, so
+// that no other one is asked.
+c10::cuda::CUDAStream copy_stream(c10::DeviceIndex device) {
+  static std::mutex mutex;
+  static std::map<c10::DeviceIndex, c10::cuda::CUDAStream> streams;
+  const std::lock_guard lock(mutex);
+  auto found = streams.find(device);
+  if (found == streams.end())
+    found = streams.emplace(device, c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device)).first;
+  return found->second;
+}
+#endif
+
 at::Tensor to_device(const at::Tensor& host, at::Device device) {
 #if RELMPI_CUDA
   if (device.is_cuda()) {
-    static const c10::cuda::CUDAStream copies = c10::cuda::getStreamFromPool(false, device.index());
+    const c10::cuda::CUDAStream copies = copy_stream(device.index());
     const c10::cuda::CUDAStream work = c10::cuda::getCurrentCUDAStream(device.index());
     at::Tensor there;
     at::cuda::CUDAEvent done;

@@ -20,51 +20,17 @@ CLI::Option* add_choice(CLI::App& app, const std::string& option, Enum& value, c
       ->type_name("TEXT");
 }
 
-void add_data_options(CLI::App& app, TrainOptions& o) {
-  app.add_option("--data", o.data, "training shards: a folder with manifest.json (relmpi-data shard)")
-      ->group("Data");
-  app.add_option("--validation", o.validation, "validation shards; without them the last model is kept")
-      ->group("Data");
-  app.add_option("--model", o.model, "folder to start from: Hugging Face BERT (safetensors) or relmpi's own")
-      ->group("Data");
-  app.add_option("--vocab", o.vocab, "vocab.txt, to start from nothing in place of --model")->group("Data");
-  app.add_option("--confusion", o.confusion,
-                 "confusion set the candidates are made from (relmpi-data confusion)")
-      ->group("Data");
-  app.add_option("--mix-same", o.confusion_mix_same, "share of same-sound errors when candidates are ranked")
-      ->group("Data")
-      ->capture_default_str();
-  app.add_option("--mix-similar", o.confusion_mix_similar, "share of similar-sound errors")
-      ->group("Data")
-      ->capture_default_str();
-  app.add_option("--mix-shape", o.confusion_mix_shape, "share of similar-shape errors")
-      ->group("Data")
-      ->capture_default_str();
-  app.add_option("--mix-frequent", o.confusion_mix_frequent, "share of frequent characters")
-      ->group("Data")
-      ->capture_default_str();
-  app.add_option("--out", o.out,
-                 "the run's folder; the same command again goes on from its newest checkpoint")
-      ->group("Data");
-  app.add_flag("--fresh", o.fresh, "start anew; demands an empty --out")->group("Data");
-  app.add_option("--allow-change", o.allow_change,
-                 "names that may differ from the run in --out that goes on, such as steps,lr: the error that "
-                 "refuses to go "
-                 "on lists them")
-      ->delimiter(',')
-      ->group("Data");
-  app.add_option("--prefetch", o.prefetch, "steps the reader thread keeps ready")
-      ->group("Data")
-      ->capture_default_str();
-  app.add_flag("--preload", o.preload, "keep all shards in memory")->group("Data");
-}
-
-void add_shape_options(CLI::App& app, TrainOptions& o) {
-  const char* group = "Model (from nothing, or added to a plain BERT)";
-  ModelConfig& c = o.shape;
-  const auto number = [&](const char* name, auto& value, const char* help) {
+// number(name, value, help) declares one of the group's options, with its default in --help.
+auto number_adder(CLI::App& app, const char* group) {
+  return [&app, group](const char* name, auto& value, const char* help) {
     app.add_option(name, value, help)->group(group)->capture_default_str();
   };
+}
+
+void add_shape_options(CLI::App& app, DataOptions& o) {
+  const char* group = "Model (from nothing, or added to a plain BERT)";
+  ModelConfig& c = o.shape;
+  const auto number = number_adder(app, group);
   number("--layers", c.num_hidden_layers, "encoder layers");
   number("--hidden", c.hidden_size, "hidden size H");
   number("--heads", c.num_attention_heads, "attention heads");
@@ -95,41 +61,80 @@ void add_shape_options(CLI::App& app, TrainOptions& o) {
       ->capture_default_str();
 }
 
-void add_step_options(CLI::App& app, TrainOptions& o) {
+}  // namespace
+
+void add_data_options(CLI::App& app, DataOptions& o) {
+  const char* group = "Data";
+  app.add_option("--data", o.data, "training shards: a folder with manifest.json (relmpi-data shard)")
+      ->group(group);
+  app.add_option("--validation", o.validation, "validation shards; without them the last model is kept")
+      ->group(group);
+  app.add_option("--model", o.model, "folder to start from: Hugging Face BERT (safetensors) or relmpi's own")
+      ->group(group);
+  app.add_option("--vocab", o.vocab, "vocab.txt, to start from nothing in place of --model")->group(group);
+  app.add_option("--confusion", o.confusion,
+                 "confusion set the candidates are made from (relmpi-data confusion)")
+      ->group(group);
+  const auto number = number_adder(app, group);
+  number("--mix-same", o.confusion_mix_same, "share of same-sound errors when candidates are ranked");
+  number("--mix-similar", o.confusion_mix_similar, "share of similar-sound errors");
+  number("--mix-shape", o.confusion_mix_shape, "share of similar-shape errors");
+  number("--mix-frequent", o.confusion_mix_frequent, "share of frequent characters");
+  number("--prefetch", o.prefetch, "steps the reader thread keeps ready");
+  app.add_flag("--preload", o.preload, "keep all shards in memory")->group(group);
+  add_shape_options(app, o);
+}
+
+void add_step_options(CLI::App& app, StepOptions& o) {
   const char* group = "Step";
-  const auto number = [&](const char* name, auto& value, const char* help) {
-    app.add_option(name, value, help)->group(group)->capture_default_str();
-  };
+  const auto number = number_adder(app, group);
   number("--precision", o.precision, "fp32, bf16 or fp16 (with loss scaling)");
   number("--global-batch", o.global_batch, "sentences of one step over all ranks");
   number("--micro-batch", o.micro_batch, "rows of one forward pass on one rank; 0 = the rank's whole part");
-  number("--steps", o.steps, "length of the run in steps");
-  number("--epochs", o.epochs, "or in epochs");
   number("--lr", o.lr, "peak learning rate");
   number("--beta1", o.beta1, "AdamW");
   number("--beta2", o.beta2, "AdamW");
   number("--adam-epsilon", o.epsilon, "AdamW");
   number("--weight-decay", o.weight_decay, "not on biases and LayerNorm");
   number("--clip", o.clip, "largest norm of all gradients; 0 = no clipping");
+  add_choice(app, "--mft-mode", o.mft_mode, kMaskModes,
+             "masked fine-tuning: which source characters may be masked; none while the candidates alone "
+             "answer")
+      ->group(group);
+  number("--mft-rate", o.mft_rate, "share of them that is");
+  number("--seed", o.seed, "of weights, order, dropout and masks");
+  number("--bucket-bytes", o.bucket_bytes, "gradients that travel together");
+  app.add_flag("--cuda-graphs", o.cuda_graphs,
+               "replay the encoder's passes as CUDA graphs, one pair for each number of rows and of slots "
+               "(rounded up to 8): for small batches, whose kernels are launched more slowly than they run. "
+               "Gradients then travel after the backward pass")
+      ->group(group);
+  app.add_flag("--debug", o.debug,
+               "deterministic algorithms, anomaly detection, finiteness and replica checks at every step, no "
+               "prefetch thread, synchronous kernels")
+      ->group(group);
+}
+
+void add_run_options(CLI::App& app, RunOptions& o) {
+  const char* group = "Run";
+  const auto number = number_adder(app, group);
+  app.add_option("--out", o.out,
+                 "the run's folder; the same command again goes on from its newest checkpoint")
+      ->group(group);
+  app.add_flag("--fresh", o.fresh, "start anew; demands an empty --out")->group(group);
+  app.add_option("--allow-change", o.allow_change,
+                 "names that may differ from the run in --out that goes on, such as steps,lr: the error that "
+                 "refuses to go on lists them")
+      ->delimiter(',')
+      ->group(group);
+  number("--steps", o.steps, "length of the run in steps");
+  number("--epochs", o.epochs, "or in epochs");
   number("--warmup", o.warmup, "share of the steps in which the rate rises");
   add_choice(app, "--schedule", o.schedule, kSchedules, "learning rate after the warm-up")->group(group);
   number("--mixture-after", o.mixture_after,
          "steps with the candidates alone (and no masks) before the gated mixture; -1 = as --output");
-  add_choice(app, "--mft-mode", o.mft_mode, kMaskModes,
-             "masked fine-tuning: which source characters may be masked; none while the candidates "
-             "alone answer")
-      ->group(group);
-  number("--mft-rate", o.mft_rate, "share of them that is");
-  number("--seed", o.seed, "of weights, order, dropout and masks");
   number("--max-skipped", o.max_skipped,
          "steps in a row with gradients that are not finite before the run ends");
-}
-
-void add_run_options(CLI::App& app, TrainOptions& o) {
-  const char* group = "Evaluation, checkpoints, log";
-  const auto number = [&](const char* name, auto& value, const char* help) {
-    app.add_option(name, value, help)->group(group)->capture_default_str();
-  };
   number("--evaluate-every", o.evaluate_every, "steps between evaluations; 0 = at the end");
   number("--evaluate-limit", o.evaluate_limit, "validation sentences; 0 = all");
   number("--checkpoint-every", o.checkpoint_every,
@@ -142,37 +147,17 @@ void add_run_options(CLI::App& app, TrainOptions& o) {
   app.add_flag("--tune-thresholds", o.tune,
                "choose the decision thresholds on the validation set at each evaluation")
       ->group(group);
-  const char* ranks = "Ranks and devices";
-  add_job_options(app, o.job);
-  for (const char* name : {"--device", "--threads", "--collective-timeout"})
-    app.get_option(name)->group(ranks);
-  app.add_flag(
-         "--cuda-graphs", o.cuda_graphs,
-         "replay the encoder's passes as CUDA graphs, one pair for each number of rows and of slots (rounded "
-         "up to 8): for small batches, whose kernels are launched more slowly than they run. Gradients then "
-         "travel after the backward pass")
-      ->group(ranks);
-  app.add_option("--bucket-bytes", o.bucket_bytes, "gradients that travel together")
-      ->group(ranks)
-      ->capture_default_str();
-  app.add_option("--check-replicas", o.check_replicas, "steps between comparisons of the ranks' parameters")
-      ->group(ranks)
-      ->capture_default_str();
-  app.add_flag("--debug", o.debug,
-               "deterministic algorithms, anomaly detection, finiteness and replica checks at every step, no "
-               "prefetch "
-               "thread, synchronous kernels")
-      ->group(ranks);
+  number("--check-replicas", o.check_replicas, "steps between comparisons of the ranks' parameters");
 }
-
-}  // namespace
 
 void add_train_options(CLI::App& app, TrainOptions& options) {
   app.add_flag("--json", options.json, "print one JSON document at the end: where the run stands");
-  add_data_options(app, options);
-  add_shape_options(app, options);
-  add_step_options(app, options);
-  add_run_options(app, options);
+  add_data_options(app, options.data);
+  add_step_options(app, options.step);
+  add_run_options(app, options.run);
+  add_job_options(app, options.job);
+  for (const char* name : {"--device", "--threads", "--collective-timeout"})
+    app.get_option(name)->group("Ranks and devices");
 }
 
 }  // namespace relmpi

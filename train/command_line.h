@@ -6,7 +6,11 @@
 
 namespace relmpi {
 
-// Adds every option of relmpi-train, in groups, with its default in --help.
+// Declare the options of each part, in groups, with their defaults in --help.
+void add_data_options(CLI::App& app, DataOptions& options);
+void add_step_options(CLI::App& app, StepOptions& options);
+void add_run_options(CLI::App& app, RunOptions& options);
+// All options of relmpi-train.
 void add_train_options(CLI::App& app, TrainOptions& options);
 
 }  // namespace relmpi

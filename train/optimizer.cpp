@@ -25,7 +25,7 @@ double schedule_factor(Schedule schedule, std::int64_t step, std::int64_t total,
   return schedule == Schedule::kLinear ? 1.0 - done : 0.5 * (1.0 + std::cos(std::numbers::pi * done));
 }
 
-Optimizer::Optimizer(Parameters& parameters, const TrainOptions& options)
+Optimizer::Optimizer(Parameters& parameters, const StepOptions& options)
     : parameters_(parameters), options_(options), dynamic_scale_(dtype_of(options.precision) == at::kHalf) {
   const at::TensorOptions scalar = parameters.flat().options();
   exp_avg_ = at::zeros_like(parameters.flat());

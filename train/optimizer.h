@@ -18,7 +18,7 @@ double schedule_factor(Schedule schedule, std::int64_t step, std::int64_t total,
 // gradients are finite, and what follows from it, stays there as a number.
 class Optimizer {
  public:
-  Optimizer(Parameters& parameters, const TrainOptions& options);
+  Optimizer(Parameters& parameters, const StepOptions& options);
 
   // What losses are multiplied with before the backward pass: a device scalar, 1 unless fp16.
   const at::Tensor& loss_scale() const { return scale_; }
@@ -42,7 +42,7 @@ class Optimizer {
   };
 
   Parameters& parameters_;
-  const TrainOptions options_;
+  const StepOptions options_;
   bool dynamic_scale_;
   at::Tensor exp_avg_, exp_avg_sq_, steps_, scale_, growth_, norm_, found_inf_, skipped_, in_a_row_;
   std::vector<Group> groups_;

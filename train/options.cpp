@@ -1,9 +1,9 @@
 #include "train/options.h"
 
 #include <cmath>
-#include <filesystem>
 
 #include "base/error.h"
+#include "model/dtype.h"
 
 namespace relmpi {
 namespace {
@@ -18,15 +18,19 @@ void demand_number(bool holds, const char* option, double value, const char* rul
 
 }  // namespace
 
-void TrainOptions::validate() const {
+void DataOptions::validate() const {
   demand(!data.empty(), "--data", data, "a folder of shards (relmpi-data shard)");
-  demand(!out.empty(), "--out", out, "the folder of the run");
   demand(!model.empty() || !vocab.empty(), "--model", model,
          "given, or --vocab with a shape (--hidden, --layers, ...) to start from nothing");
   demand(model.empty() || vocab.empty(), "--vocab", vocab,
          "left out with --model, which has its own vocab.txt");
-  demand((steps > 0) != (epochs > 0), "--steps", std::to_string(steps), "given, or --epochs, but not both");
-  demand_number(epochs >= 0 && std::isfinite(epochs), "--epochs", epochs, "above 0");
+  demand(init_embeddings == "random" || init_embeddings == "svd", "--init-embeddings", init_embeddings,
+         "random or svd");
+  demand_number(prefetch >= 0 && prefetch <= 1024, "--prefetch", prefetch, "0 to 1024");
+}
+
+void StepOptions::validate() const {
+  dtype_of(precision);
   demand_number(global_batch >= 1, "--global-batch", static_cast<double>(global_batch), "at least 1");
   demand_number(micro_batch >= 0, "--micro-batch", static_cast<double>(micro_batch),
                 "at least 1, or 0 for no splitting");
@@ -36,15 +40,18 @@ void TrainOptions::validate() const {
   demand_number(epsilon > 0, "--adam-epsilon", epsilon, "above 0");
   demand_number(weight_decay >= 0, "--weight-decay", weight_decay, "at least 0");
   demand_number(clip >= 0, "--clip", clip, "at least 0 (0 = no clipping)");
-  demand_number(warmup >= 0 && warmup < 1, "--warmup", warmup, "a share of all steps in [0, 1)");
   demand_number(mft_rate >= 0 && mft_rate < 1, "--mft-rate", mft_rate, "in [0, 1)");
+  demand_number(bucket_bytes >= 4, "--bucket-bytes", static_cast<double>(bucket_bytes), "at least 4");
+}
+
+void RunOptions::validate() const {
+  demand(!out.empty(), "--out", out, "the folder of the run");
+  demand((steps > 0) != (epochs > 0), "--steps", std::to_string(steps), "given, or --epochs, but not both");
+  demand_number(epochs >= 0 && std::isfinite(epochs), "--epochs", epochs, "above 0");
+  demand_number(warmup >= 0 && warmup < 1, "--warmup", warmup, "a share of all steps in [0, 1)");
+  demand_number(max_skipped >= 1, "--max-skipped", static_cast<double>(max_skipped), "at least 1");
   demand(metric == "f1" || metric == "f2" || metric == "precision" || metric == "recall", "--metric", metric,
          "f1, f2, precision or recall");
-  demand(init_embeddings == "random" || init_embeddings == "svd", "--init-embeddings", init_embeddings,
-         "random or svd");
-  demand(patience == 0 || !validation.empty(), "--patience", std::to_string(patience),
-         "used with --validation");
-  demand(!tune || !validation.empty(), "--tune-thresholds", "set", "used with --validation");
   demand_number(log_every >= 1, "--log-every", static_cast<double>(log_every), "at least 1");
   demand_number(evaluate_every >= 0, "--evaluate-every", static_cast<double>(evaluate_every), "at least 0");
   demand_number(checkpoint_every >= 0, "--checkpoint-every", static_cast<double>(checkpoint_every),
@@ -53,9 +60,15 @@ void TrainOptions::validate() const {
                 "1 to 1000");
   demand_number(keep_best <= 1000, "--keep-best", static_cast<double>(keep_best), "at most 1000");
   demand_number(patience >= 0, "--patience", static_cast<double>(patience), "at least 0");
-  demand_number(prefetch >= 0 && prefetch <= 1024, "--prefetch", prefetch, "0 to 1024");
-  demand_number(bucket_bytes >= 4, "--bucket-bytes", static_cast<double>(bucket_bytes), "at least 4");
-  demand_number(max_skipped >= 1, "--max-skipped", static_cast<double>(max_skipped), "at least 1");
+}
+
+void TrainOptions::validate() const {
+  data.validate();
+  step.validate();
+  run.validate();
+  demand(run.patience == 0 || !data.validation.empty(), "--patience", std::to_string(run.patience),
+         "used with --validation");
+  demand(!run.tune || !data.validation.empty(), "--tune-thresholds", "set", "used with --validation");
 }
 
 }  // namespace relmpi

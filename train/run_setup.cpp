@@ -27,14 +27,14 @@ void adopt_choices(ModelConfig& config, const ModelConfig& chosen) {
   config.thresholds = chosen.thresholds;
 }
 
-Model open_model(const TrainOptions& options, at::Device device) {
-  return load_model(options.model, device, /*allow_plain_bert=*/true, options.seed, [&](ModelConfig& config) {
+Model open_model(const DataOptions& options, std::uint64_t seed, at::Device device) {
+  return load_model(options.model, device, /*allow_plain_bert=*/true, seed, [&](ModelConfig& config) {
     const nlohmann::json saved = to_json(config)["dgca"], plain = to_json(ModelConfig{})["dgca"];
     if (saved == plain) adopt_choices(config, options.shape);
   });
 }
 
-Model new_model(const TrainOptions& options, const Dataset& data,
+Model new_model(const DataOptions& options, std::uint64_t seed, const Dataset& data,
                 std::shared_ptr<const Vocabulary> vocabulary, at::Device device) {
   Model model;
   model.config = options.shape;
@@ -42,18 +42,18 @@ Model new_model(const TrainOptions& options, const Dataset& data,
   model.config.vocab_size = model.vocabulary->size();
   model.config.validate();
   model.parameters = std::make_shared<Parameters>(parameter_specs(model.config), device);
-  initialise(*model.parameters, model.config, {.seed = options.seed, .gate_bias = options.gate_bias});
+  initialise(*model.parameters, model.config, {.seed = seed, .gate_bias = options.gate_bias});
   if (options.init_embeddings == "svd") {
     const at::NoGradGuard no_grad;
     at::Tensor embeddings = model.parameters->leaf("bert.embeddings.word_embeddings.weight").detach();
     at::Tensor host = embeddings.to(at::kCPU);
-    svd_embeddings(host, data, InitOptions{}.embedding_std, options.seed);
+    svd_embeddings(host, data, InitOptions{}.embedding_std, seed);
     embeddings.copy_(host);
   }
   return model;
 }
 
-void add_candidates(Model& model, const TrainOptions& options, const Dataset& data) {
+void add_candidates(Model& model, const DataOptions& options, const Dataset& data) {
   if (!model.config.has_candidates()) return;
   if (options.confusion.empty()) {
     if (model.candidates.width > 0) return;
@@ -97,11 +97,12 @@ std::function<std::shared_ptr<void>(std::size_t)> batch_memory(at::Device device
 
 }  // namespace
 
-Setup prepare(const TrainOptions& options, const Communicator& communicator, at::Device device) {
+Setup prepare(const DataOptions& options, const StepOptions& step, const Communicator& communicator,
+              at::Device device) {
   Setup setup;
   std::shared_ptr<const Vocabulary> vocabulary;
   if (!options.model.empty()) {
-    setup.model = open_model(options, device);
+    setup.model = open_model(options, step.seed, device);
     vocabulary = setup.model.vocabulary;
   } else {
     vocabulary = std::make_shared<Vocabulary>(Vocabulary::load(options.vocab));
@@ -112,24 +113,24 @@ Setup prepare(const TrainOptions& options, const Communicator& communicator, at:
   if (setup.data->sentences() < communicator.size())
     throw InputError("{} has {} sentences for {} ranks: start at most {} ranks", options.data,
                      setup.data->sentences(), communicator.size(), setup.data->sentences());
-  if (options.global_batch < communicator.size())
+  if (step.global_batch < communicator.size())
     throw InputError("--global-batch is {} for {} ranks: it must be at least the number of ranks",
-                     options.global_batch, communicator.size());
-  if (options.model.empty()) setup.model = new_model(options, *setup.data, vocabulary, device);
+                     step.global_batch, communicator.size());
+  if (options.model.empty()) setup.model = new_model(options, step.seed, *setup.data, vocabulary, device);
   demand_fitting(options.data, *setup.data, setup.model.config);
   add_candidates(setup.model, options, *setup.data);
   return setup;
 }
 
-LoaderOptions loader_options(const TrainOptions& options, const Communicator& communicator,
-                             at::Device device) {
-  return {.seed = options.seed,
-          .global_batch = options.global_batch,
-          .micro_batch = options.micro_batch,
+LoaderOptions loader_options(const DataOptions& data, const StepOptions& step,
+                             const Communicator& communicator, at::Device device) {
+  return {.seed = step.seed,
+          .global_batch = step.global_batch,
+          .micro_batch = step.micro_batch,
           .rank = communicator.rank(),
           .size = communicator.size(),
-          .prefetch = options.debug ? 0 : options.prefetch,
-          .preload = options.preload,
+          .prefetch = step.debug ? 0 : data.prefetch,
+          .preload = data.preload,
           .allocate = batch_memory(device)};
 }
 

@@ -19,10 +19,11 @@ struct Setup {
 
 // Throws InputError for data, vocabulary, model or confusion set that are missing, damaged or do not belong
 // together, and for fewer sentences than ranks.
-Setup prepare(const TrainOptions& options, const Communicator& communicator, at::Device device);
+Setup prepare(const DataOptions& data, const StepOptions& step, const Communicator& communicator,
+              at::Device device);
 
 // How this rank's loader reads the training data from the first epoch on; batches in pinned memory for a GPU.
-LoaderOptions loader_options(const TrainOptions& options, const Communicator& communicator,
-                             at::Device device);
+LoaderOptions loader_options(const DataOptions& data, const StepOptions& step,
+                             const Communicator& communicator, at::Device device);
 
 }  // namespace relmpi

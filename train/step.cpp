@@ -13,13 +13,13 @@
 namespace relmpi {
 namespace {
 
-ReducerOptions reducer_options(const TrainOptions& options) {
+ReducerOptions reducer_options(const StepOptions& options) {
   return {.bucket_bytes = options.bucket_bytes, .dtype = dtype_of(options.precision)};
 }
 
 }  // namespace
 
-TrainStep::TrainStep(Model& model, Communicator& communicator, const TrainOptions& options)
+TrainStep::TrainStep(Model& model, Communicator& communicator, const StepOptions& options)
     : model_(model),
       communicator_(communicator),
       options_(options),

@@ -30,7 +30,7 @@ struct StepResult {
 // result does not depend on how the batch was cut into ranks and micro-batches.
 class TrainStep {
  public:
-  TrainStep(Model& model, Communicator& communicator, const TrainOptions& options);
+  TrainStep(Model& model, Communicator& communicator, const StepOptions& options);
 
   // `number` counts steps over the whole run. `stopping` is this rank's wish to stop, shared with all.
   StepResult run(const StepBatches& batches, std::int64_t number, double lr, bool stopping);
@@ -47,7 +47,7 @@ class TrainStep {
 
   Model& model_;
   Communicator& communicator_;
-  const TrainOptions options_;
+  const StepOptions options_;
   InputBuilder builder_;
   at::Tensor table_;
   at::ScalarType dtype_;

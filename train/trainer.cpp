@@ -29,12 +29,13 @@ Trainer::Trainer(const TrainOptions& options, Setup setup, Communicator& communi
       setup_(std::move(setup)),
       communicator_(communicator),
       folder_(folder),
-      step_(setup_.model, communicator, options_) {
+      step_(setup_.model, communicator, options_.step) {
   const std::int64_t per_epoch =
-      (setup_.data->sentences() + options_.global_batch - 1) / options_.global_batch;
-  total_steps_ = options_.steps > 0
-                     ? options_.steps
-                     : static_cast<std::int64_t>(std::ceil(options_.epochs * static_cast<double>(per_epoch)));
+      (setup_.data->sentences() + options_.step.global_batch - 1) / options_.step.global_batch;
+  total_steps_ =
+      options_.run.steps > 0
+          ? options_.run.steps
+          : static_cast<std::int64_t>(std::ceil(options_.run.epochs * static_cast<double>(per_epoch)));
   state_.identity = run_identity(options_, setup_, total_steps_);
   nlohmann::json alike = state_.identity;
   alike["weights"] = setup_.model.parameters->hash();
@@ -42,7 +43,8 @@ Trainer::Trainer(const TrainOptions& options, Setup setup, Communicator& communi
 }
 
 Loader Trainer::make_loader() const {
-  LoaderOptions options = loader_options(options_, communicator_, setup_.model.parameters->device());
+  LoaderOptions options =
+      loader_options(options_.data, options_.step, communicator_, setup_.model.parameters->device());
   options.first_epoch = state_.epoch;
   options.first_step = state_.step_in_epoch;
   return {setup_.data, options};
@@ -61,7 +63,7 @@ void Trainer::resume() {
     if (is_rank_0()) spdlog::info("resuming from {}: {} of {} steps done", name, state_.step, total_steps_);
   }
   if (!is_rank_0()) return;
-  const KeptCheckpoints kept{.last = options_.keep_last, .best = options_.keep_best};
+  const KeptCheckpoints kept{.last = options_.run.keep_last, .best = options_.run.keep_best};
   demand_space(folder_->checkpoints(), *setup_.model.parameters, checkpoints_to_come(), kept);
   writer_ = std::make_unique<CheckpointWriter>(folder_->checkpoints(), folder_->model(), kept);
   folder_->open_metrics(state_.step, state_.evaluation_pending);
@@ -69,7 +71,7 @@ void Trainer::resume() {
 
 // The saved state goes on with today's identity, and remembers what changed.
 void Trainer::adopt(TrainState saved, const nlohmann::json& identity) {
-  const nlohmann::json changes = changes_since(saved.identity, identity, options_.allow_change);
+  const nlohmann::json changes = changes_since(saved.identity, identity, options_.run.allow_change);
   state_ = std::move(saved);
   state_.identity = identity;
   for (nlohmann::json change : changes) {
@@ -88,7 +90,7 @@ void Trainer::adopt(TrainState saved, const nlohmann::json& identity) {
 }
 
 bool Trainer::out_of_patience() const {
-  return options_.patience > 0 && state_.evaluations_without_best >= options_.patience;
+  return options_.run.patience > 0 && state_.evaluations_without_best >= options_.run.patience;
 }
 
 bool Trainer::finished() const { return state_.step >= total_steps_ || out_of_patience(); }
@@ -100,8 +102,8 @@ bool Trainer::due(std::int64_t every) const {
 std::int64_t Trainer::checkpoints_to_come() const {
   const std::int64_t steps = total_steps_ - state_.step;
   const auto times = [&](std::int64_t every) { return every > 0 ? steps / every : 0; };
-  return (steps > 0 ? 1 : 0) + times(options_.checkpoint_every) +
-         (setup_.validation ? times(options_.evaluate_every) : 0);
+  return (steps > 0 ? 1 : 0) + times(options_.run.checkpoint_every) +
+         (setup_.validation ? times(options_.run.evaluate_every) : 0);
 }
 
 Exit Trainer::run() {
@@ -117,7 +119,7 @@ Exit Trainer::run() {
   skipped_ = static_cast<std::int64_t>(step_.optimizer().skipped().item<double>());
   if (communicator_.size() > 1)
     bucket_seconds_ =
-        time_all_reduce(communicator_, setup_.model.parameters->device(), options_.bucket_bytes);
+        time_all_reduce(communicator_, setup_.model.parameters->device(), options_.step.bucket_bytes);
   bool stopping = state_.evaluation_pending && !evaluate_and_save();
   while (!stopping && !finished()) stopping = !train_one(loader);
   if (stopping && checkpointed_ != state_.step) save({.checkpoint = true});
@@ -131,11 +133,11 @@ Exit Trainer::run() {
 // One step and what is due after it. False where a rank was asked to stop.
 bool Trainer::train_one(Loader& loader) {
   const StepBatches batches = loader.next();
-  const double lr =
-      options_.lr * schedule_factor(options_.schedule, state_.step, total_steps_, options_.warmup);
-  if (options_.mixture_after >= 0)
+  const double lr = options_.step.lr *
+                    schedule_factor(options_.run.schedule, state_.step, total_steps_, options_.run.warmup);
+  if (options_.run.mixture_after >= 0)
     setup_.model.config.output =
-        state_.step < options_.mixture_after ? Output::kCandidates : Output::kMixture;
+        state_.step < options_.run.mixture_after ? Output::kCandidates : Output::kMixture;
   communicator_.at_step(state_.step + 1);
   const StepResult result = step_.run(batches, state_.step, lr, stop_signal() != 0);
   ++state_.step;
@@ -148,16 +150,17 @@ bool Trainer::train_one(Loader& loader) {
   }
   sentences_ += result.sentences;
   tokens_ += result.tokens;
-  if (due(options_.log_every)) log(result, lr, loader);
-  if ((options_.check_replicas > 0 && state_.step % options_.check_replicas == 0) || options_.debug)
+  if (due(options_.run.log_every)) log(result, lr, loader);
+  if ((options_.run.check_replicas > 0 && state_.step % options_.run.check_replicas == 0) ||
+      options_.step.debug)
     check_replicas(*setup_.model.parameters, communicator_, state_.step);
   if (writer_) writer_->check();
   const bool stopping = result.stop > 0;
-  if (setup_.validation && due(options_.evaluate_every)) {
+  if (setup_.validation && due(options_.run.evaluate_every)) {
     state_.evaluation_pending = true;
     return !stopping && evaluate_and_save();
   }
-  if (due(options_.checkpoint_every)) save({.checkpoint = true});
+  if (due(options_.run.checkpoint_every)) save({.checkpoint = true});
   return !stopping;
 }
 
@@ -173,19 +176,19 @@ bool Trainer::evaluate_and_save() {
 
 bool Trainer::evaluate(bool& best) {
   const auto begin = Clock::now();
-  const Predictor predictor(setup_.model, dtype_of(options_.precision));
+  const Predictor predictor(setup_.model, dtype_of(options_.step.precision));
   const Corrector corrector(predictor);
   const Evaluation result =
       relmpi::evaluate(corrector, *setup_.validation, setup_.model.config.thresholds, communicator_,
                        {.batch = 32,
                         .losses = true,
-                        .tune = options_.tune,
-                        .limit = options_.evaluate_limit,
+                        .tune = options_.run.tune,
+                        .limit = options_.run.evaluate_limit,
                         .stoppable = true});
   if (result.interrupted) return false;
   setup_.model.config.thresholds = result.thresholds;
   const OutcomeCounts& counts = result.metrics.correction;
-  const double metric = metric_of(counts, options_.metric);
+  const double metric = metric_of(counts, options_.run.metric);
   state_.metrics[std::to_string(state_.step)] = metric;
   best = metric > state_.best_metric;
   state_.evaluations_without_best = best ? 0 : state_.evaluations_without_best + 1;

@@ -16,16 +16,8 @@ constexpr std::int64_t kWarmSteps = 10;  // the first steps are slow
 void Trainer::log(const StepResult& result, double lr, const Loader& loader) {
   at::Tensor sums = result.sums.to(at::kCPU, at::kDouble);
   communicator_.all_reduce_host(sums.data_ptr(), 4, ReduceType::kFloat64);
-  const double* sum = sums.const_data_ptr<double>();
-  const auto mean = [&](int term, std::int64_t count) {
-    return count > 0 ? sum[term] / static_cast<double>(count) : 0.0;
-  };
-  const LossOptions weights;
-  const LossCounts& n = result.counts;
-  const double correction = mean(0, n.positions), detection = mean(1, n.characters), rank = mean(2, n.ranked),
-               aux = mean(3, n.masked);
-  const double loss =
-      correction + weights.detection * detection + weights.rank * rank + weights.auxiliary * aux;
+  const LossMeans means = loss_means(sums, result.counts);
+  const double loss = means.total();
   const auto now = Clock::now();
   const double seconds = std::chrono::duration<double>(now - logged_at_).count();
   const auto steps = static_cast<double>(state_.step - logged_step_);
@@ -35,10 +27,10 @@ void Trainer::log(const StepResult& result, double lr, const Loader& loader) {
     folder_->append_metrics({{"step", state_.step},
                              {"epoch", state_.epoch},
                              {"loss", loss},
-                             {"correction", correction},
-                             {"detection", detection},
-                             {"rank", rank},
-                             {"aux", aux},
+                             {"correction", means.correction},
+                             {"detection", means.detection},
+                             {"rank", means.rank},
+                             {"aux", means.auxiliary},
                              {"lr", lr},
                              {"grad_norm", step_.optimizer().grad_norm().item<double>()},
                              {"loss_scale", step_.optimizer().loss_scale().item<double>()},
@@ -60,7 +52,7 @@ void Trainer::log(const StepResult& result, double lr, const Loader& loader) {
   sentences_ = tokens_ = 0;
   data_waited_ = loader.seconds_waited();
   comm_waited_ = step_.seconds_waited();
-  if (in_a_row >= static_cast<double>(options_.max_skipped))
+  if (in_a_row >= static_cast<double>(options_.run.max_skipped))
     throw RuntimeError(
         "{} steps in a row had gradients that are not finite, up to step {}: the loss diverged. Lower --lr "
         "or raise --warmup, or look at the data; --debug names the first bad tensor",
@@ -74,7 +66,7 @@ void Trainer::report_bad_batches(std::int64_t skipped) {
     for (std::size_t rank = 0; rank < all.size(); ++rank)
       for (const auto& line : nlohmann::json::parse(all[rank]))
         spdlog::warn("the loss was not finite on rank {} at {} (numbers in {}, from 0); the step was skipped",
-                     rank, line.get<std::string>(), options_.data);
+                     rank, line.get<std::string>(), options_.data.data);
   }
   skipped_ = skipped;
   recent_.clear();
@@ -85,11 +77,11 @@ void Trainer::report_scaling(double step_seconds, double waiting_seconds) {
   if (!is_rank_0()) return;
   const std::int64_t bytes = step_.bytes_reduced() / (state_.step - started_step_);
   const ScalingMeasure measure{.ranks = communicator_.size(),
-                               .global_batch = options_.global_batch,
+                               .global_batch = options_.step.global_batch,
                                .step_seconds = step_seconds,
                                .waiting_seconds = waiting_seconds,
                                .reduce_seconds = bucket_seconds_ * static_cast<double>(bytes) /
-                                                 static_cast<double>(options_.bucket_bytes),
+                                                 static_cast<double>(options_.step.bucket_bytes),
                                .bytes = bytes};
   const ScalingEstimate estimate = estimate_scaling(measure);
   progress_->clear();
@@ -105,7 +97,7 @@ void Trainer::report_end(bool stopping) const {
     spdlog::info("stopped on request after step {}: run the same command again to go on", state_.step);
   else if (out_of_patience())
     spdlog::info("{} evaluations without a better {}: training ends at step {} (best: step {})",
-                 options_.patience, options_.metric, state_.step, state_.best_step);
+                 options_.run.patience, options_.run.metric, state_.step, state_.best_step);
   spdlog::info(
       "checkpoints held the steps up for {:.2f} s, {:.2f} % of the time", writer_->seconds_stalled(),
       100 * writer_->seconds_stalled() / std::chrono::duration<double>(Clock::now() - started_at_).count());
@@ -116,7 +108,7 @@ nlohmann::ordered_json Trainer::summary(Exit exit) const {
   return {{"status", exit == Exit::kStopped ? "stopped" : "done"},
           {"step", state_.step},
           {"steps", total_steps_},
-          {"metric", options_.metric},
+          {"metric", options_.run.metric},
           {"best_metric",
            evaluated ? nlohmann::ordered_json(state_.best_metric) : nlohmann::ordered_json(nullptr)},
           {"best_step", state_.best_step},

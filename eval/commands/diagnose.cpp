@@ -8,57 +8,61 @@
 #include "dist/ranks/job.h"
 #include "eval/commands/commands.h"
 #include "train/command_line.h"
+#include "train/diagnose/diagnose_report.h"
 
 namespace relmpi {
 namespace {
 
 struct Options {
-  TrainOptions training;
+  DataOptions data;
+  StepOptions step;
   DiagnoseOptions diagnose;
+  JobOptions job;
+  bool json = false;
+  RunOptions run;  // of relmpi-train: taken, so that its command can be pasted, and not used
 };
 
-int run(const Options& given, Invocation& invocation) {
-  Options options = given;
-  TrainOptions& training = options.training;
-  options.diagnose.steps = training.steps;
+int run(const Options& options, Invocation& invocation) {
+  options.data.validate();
+  options.step.validate();
   options.diagnose.validate();
-  training.validate();
   if (const std::string& file = options.diagnose.trace; !file.empty() && !std::ofstream(file, std::ios::app))
     throw InputError("--trace {}: the file cannot be written; is the folder there?", file);
-  Job job(training.job, invocation, {"data", "validation", "model", "vocab", "confusion"});
+  Job job(options.job, invocation, {"data", "validation", "model", "vocab", "confusion"});
   job.reduce_on_device();
-  const Setup setup = prepare(training, job.ranks(), job.device());
+  const Setup setup = prepare(options.data, options.step, job.ranks(), job.device());
   demand_agreement(job.ranks(), {{"data", setup.data->fingerprint()},
                                  {"model", to_json(setup.model.config)},
                                  {"weights", setup.model.parameters->hash()}});
-  const auto stages = run_stages(training, options.diagnose, setup, job.ranks(), job.device());
+  auto stages = run_stages(options.data, options.step, options.diagnose, setup, job.ranks(), job.device());
   if (!job.is_first()) return 0;
-  auto report = diagnose_report(stages, job.device());
-  report["settings"] = {{"ranks", job.ranks().size()},
-                        {"threads", job.threads()},
-                        {"parameters", setup.model.parameters->flat().numel()},
-                        {"precision", training.precision},
-                        {"global_batch", training.global_batch},
-                        {"micro_batch", training.micro_batch},
-                        {"warmup_steps", options.diagnose.warmup},
-                        {"data", setup.data->fingerprint()}};
-  if (training.json)
-    print_json(report);
-  else
-    fmt::print("{}", diagnose_text(report));
+  const DiagnoseReport report = diagnose_report(std::move(stages), job.device());
+  if (!options.json) {
+    fmt::print("{}", report.to_text());
+    return 0;
+  }
+  auto document = report.to_json();
+  document["settings"] = {{"ranks", job.ranks().size()},
+                          {"threads", job.threads()},
+                          {"parameters", setup.model.parameters->flat().numel()},
+                          {"precision", options.step.precision},
+                          {"global_batch", options.step.global_batch},
+                          {"micro_batch", options.step.micro_batch},
+                          {"warmup_steps", options.diagnose.warmup},
+                          {"data", setup.data->fingerprint()}};
+  print_json(document);
   return 0;
 }
 
 void add_options(CLI::App& app, Options& options) {
-  options.training.steps = 20;
-  options.training.out = "unused";
-  add_train_options(app, options.training);
-  for (const char* other : {"--out", "--fresh", "--epochs", "--validation", "--evaluate-every",
-                            "--evaluate-limit", "--checkpoint-every", "--log-every", "--metric", "--patience",
-                            "--tune-thresholds", "--debug", "--check-replicas", "--max-skipped"})
-    app.get_option(other)->group("");  // accepted, so that a command of relmpi-train can be pasted
-  app.get_option("--steps")->description("steps of each stage that are measured");
-  app.get_option("--json")->description("print one JSON document on stdout");
+  app.add_flag("--json", options.json, "print one JSON document on stdout");
+  add_data_options(app, options.data);
+  add_step_options(app, options.step);
+  add_job_options(app, options.job);
+  add_run_options(*app.add_option_group(""), options.run);  // without a name: not in --help
+  for (const char* other : {"--validation", "--debug"}) app.get_option(other)->group("");
+  app.add_option("--steps", options.diagnose.steps, "steps of each stage that are measured")
+      ->capture_default_str();
   app.add_option("--warmup-steps", options.diagnose.warmup,
                  "steps of each stage before those that are measured")
       ->capture_default_str();

@@ -16,30 +16,35 @@ struct Rows {
   Batch batch;
 };
 
-Rows as_rows(const std::vector<SentenceIds>& sentences, const std::vector<SentenceIds>& targets) {
-  Rows rows;
-  std::size_t width = 0;
-  for (const SentenceIds& ids : sentences) width = std::max(width, ids.size());
-  rows.source.assign(sentences.size() * width, 0);
-  rows.target.assign(sentences.size() * width, 0);
-  for (std::size_t b = 0; b < sentences.size(); ++b) {
-    std::copy(sentences[b].begin(), sentences[b].end(),
-              rows.source.begin() + static_cast<std::ptrdiff_t>(b * width));
-    std::copy(targets[b].begin(), targets[b].end(),
-              rows.target.begin() + static_cast<std::ptrdiff_t>(b * width));
-    rows.lengths.push_back(static_cast<std::int32_t>(sentences[b].size()));
-    rows.sentences.push_back(static_cast<std::int64_t>(b));
-  }
-  rows.batch.rows = static_cast<std::int64_t>(sentences.size());
-  rows.batch.width = static_cast<std::int64_t>(width);
-  rows.batch.source = rows.source.data();
-  rows.batch.target = rows.target.data();
-  rows.batch.lengths = rows.lengths.data();
-  rows.batch.sentences = rows.sentences.data();
+// Filled with zeros to the width of the longest.
+std::vector<std::int32_t> end_to_end(const std::vector<SentenceView>& sentences, std::size_t width) {
+  std::vector<std::int32_t> rows(sentences.size() * width, 0);
+  for (std::size_t b = 0; b < sentences.size(); ++b)
+    std::ranges::copy(sentences[b], rows.begin() + static_cast<std::ptrdiff_t>(b * width));
   return rows;
 }
 
-std::vector<Proposal> as_proposals(const std::vector<SentenceIds>& sentences, const Predictions& p,
+// Without targets each sentence is its own.
+Rows as_rows(const std::vector<SentenceView>& sentences, const std::vector<SentenceView>& targets) {
+  Rows rows;
+  std::size_t width = 0;
+  for (const SentenceView ids : sentences) {
+    width = std::max(width, ids.size());
+    rows.lengths.push_back(static_cast<std::int32_t>(ids.size()));
+    rows.sentences.push_back(std::ssize(rows.sentences));
+  }
+  rows.source = end_to_end(sentences, width);
+  rows.target = end_to_end(targets, width);
+  rows.batch = {.rows = std::ssize(sentences),
+                .width = static_cast<std::int64_t>(width),
+                .source = rows.source.data(),
+                .target = targets.empty() ? rows.source.data() : rows.target.data(),
+                .lengths = rows.lengths.data(),
+                .sentences = rows.sentences.data()};
+  return rows;
+}
+
+std::vector<Proposal> as_proposals(const std::vector<SentenceView>& sentences, const Predictions& p,
                                    const Vocabulary& vocabulary) {
   const at::Tensor best = p.best.to(at::kCPU).contiguous();
   const at::Tensor numbers =
@@ -109,14 +114,14 @@ Corrector::Corrector(const Predictor& predictor)
     : predictor_(predictor),
       builder_(predictor.model().config, *predictor.model().vocabulary, predictor.model().candidates) {}
 
-std::vector<Proposal> Corrector::propose(const std::vector<SentenceIds>& sentences, Gating gating) const {
-  const Rows rows = as_rows(sentences, sentences);
+std::vector<Proposal> Corrector::propose(const std::vector<SentenceView>& sentences, Gating gating) const {
+  const Rows rows = as_rows(sentences, {});
   const Inputs inputs = builder_.build(rows.batch, {}, predictor_.device());
   return as_proposals(sentences, predictor_.predict(inputs, gating), *model().vocabulary);
 }
 
-std::vector<Proposal> Corrector::propose(const std::vector<SentenceIds>& sentences,
-                                         const std::vector<SentenceIds>& targets, at::Tensor& sums,
+std::vector<Proposal> Corrector::propose(const std::vector<SentenceView>& sentences,
+                                         const std::vector<SentenceView>& targets, at::Tensor& sums,
                                          LossCounts& counts) const {
   const Rows rows = as_rows(sentences, targets);
   LossCounts part;

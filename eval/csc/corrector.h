@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,8 @@
 #include "model/dgca/predictor.h"
 
 namespace relmpi {
+
+using SentenceView = std::span<const std::int32_t>;
 
 // One character that a pass would change.
 struct Change {
@@ -44,10 +47,13 @@ class Corrector {
   explicit Corrector(const Predictor& predictor);
 
   // One pass over all sentences as one batch. None may be empty or longer than the model takes.
-  std::vector<Proposal> propose(const std::vector<SentenceIds>& sentences, Gating gating) const;
+  std::vector<Proposal> propose(const std::vector<SentenceView>& sentences, Gating gating) const;
+  std::vector<Proposal> propose(const std::vector<SentenceIds>& sentences, Gating gating) const {
+    return propose(std::vector<SentenceView>(sentences.begin(), sentences.end()), gating);
+  }
   // The same with the losses against `targets`: adds (4) sums and counts.
-  std::vector<Proposal> propose(const std::vector<SentenceIds>& sentences,
-                                const std::vector<SentenceIds>& targets, at::Tensor& sums,
+  std::vector<Proposal> propose(const std::vector<SentenceView>& sentences,
+                                const std::vector<SentenceView>& targets, at::Tensor& sums,
                                 LossCounts& counts) const;
 
   std::int64_t longest() const { return model().config.max_characters(); }  // characters of a sentence

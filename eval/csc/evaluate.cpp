@@ -18,49 +18,42 @@
 namespace relmpi {
 namespace {
 
-// The changes of one rank's sentences as bytes, for the gather at rank 0.
-class Packer {
- public:
-  void add(std::int64_t sentence, const std::vector<Change>& changes) {
-    put(sentence);
-    put(static_cast<std::int64_t>(changes.size()));
-    for (const Change& change : changes) put(change);
-  }
-  std::string bytes;
+// What was found for a sentence, as bytes for the gather at rank 0.
+std::string as_bytes(const std::vector<Change>& changes) {
+  return {reinterpret_cast<const char*>(changes.data()), changes.size() * sizeof(Change)};
+}
 
- private:
-  template <typename T>
-  void put(const T& value) {
-    bytes.append(reinterpret_cast<const char*>(&value), sizeof(value));
-  }
-};
+std::vector<Change> as_changes(const std::string& bytes) {
+  RELMPI_CHECK(bytes.size() % sizeof(Change) == 0, "a rank's rows are cut off");
+  std::vector<Change> changes(bytes.size() / sizeof(Change));
+  if (!bytes.empty()) std::memcpy(changes.data(), bytes.data(), bytes.size());
+  return changes;
+}
 
-void unpack(const std::string& bytes, std::vector<std::vector<Change>>& changes, std::vector<bool>& seen) {
-  std::size_t at = 0;
-  const auto take = [&](auto& value) {
-    RELMPI_CHECK(at + sizeof(value) <= bytes.size(), "a rank's rows are cut off");
-    std::memcpy(&value, bytes.data() + at, sizeof(value));
-    at += sizeof(value);
-  };
-  while (at < bytes.size()) {
-    std::int64_t sentence = 0, count = 0;
-    take(sentence);
-    take(count);
-    RELMPI_CHECK(!seen.at(static_cast<std::size_t>(sentence)), "sentence {} came twice", sentence);
-    seen[static_cast<std::size_t>(sentence)] = true;
-    auto& list = changes[static_cast<std::size_t>(sentence)];
-    list.resize(static_cast<std::size_t>(count));
-    for (Change& change : list) take(change);
+// By sentence; those of the sentences that no rank ran stay empty: they do not fit the model.
+std::vector<std::vector<Change>> changes_of(const std::vector<NumberedLine>& lines,
+                                            const std::vector<SentenceIds>& source,
+                                            const Corrector& corrector) {
+  std::vector<std::vector<Change>> changes(source.size());
+  std::vector<bool> seen(source.size(), false);
+  for (const auto& [number, line] : lines) {
+    const auto sentence = static_cast<std::size_t>(number);
+    RELMPI_CHECK(!seen.at(sentence), "sentence {} came twice", sentence);
+    seen[sentence] = true;
+    changes[sentence] = as_changes(line);
   }
+  for (std::size_t i = 0; i < seen.size(); ++i)
+    RELMPI_CHECK(seen[i] || !corrector.fits(source[i]), "no rank sent sentence {}", i);
+  return changes;
 }
 
 // Further passes over one batch; what is left of the changes afterwards is what all passes together made,
 // already decided.
-void refine(const Corrector& corrector, const std::vector<SentenceIds>& source,
+void refine(const Corrector& corrector, const std::vector<SentenceView>& source,
             const DecisionThresholds& thresholds, int passes, std::vector<Proposal>& proposals) {
   std::vector<SentenceIds> text;
   for (std::size_t b = 0; b < source.size(); ++b)
-    text.push_back(with_changes(source[b], proposals[b].changes, thresholds));
+    text.push_back(with_changes({source[b].begin(), source[b].end()}, proposals[b].changes, thresholds));
   for (int pass = 1; pass < passes; ++pass) {
     const auto next = corrector.propose(text, Gating::kModel);
     for (std::size_t b = 0; b < text.size(); ++b)
@@ -79,7 +72,7 @@ void refine(const Corrector& corrector, const std::vector<SentenceIds>& source,
 }
 
 struct LocalResult {
-  Packer packer;
+  std::vector<NumberedLine> lines;  // the changes of each sentence
   at::Tensor sums = at::zeros({4}, at::kDouble);
   LossCounts counts;
 };
@@ -93,34 +86,29 @@ LocalResult run_batches(const Corrector& corrector, const SentencePairs& pairs,
                     options.progress && communicator.rank() == 0);
   for (Share share(communicator, std::ssize(batches)); const auto b = share.next();) {
     if (options.stoppable && stop_signal() != 0) break;
-    std::vector<SentenceIds> source, target;
+    std::vector<SentenceView> source, target;
     const std::vector<std::int64_t>& batch = batches[static_cast<std::size_t>(*b)];
     for (const std::int64_t i : batch) {
-      source.push_back(pairs.source[static_cast<std::size_t>(i)]);
-      target.push_back(pairs.target[static_cast<std::size_t>(i)]);
+      source.emplace_back(pairs.source[static_cast<std::size_t>(i)]);
+      target.emplace_back(pairs.target[static_cast<std::size_t>(i)]);
     }
     auto proposals = options.losses ? corrector.propose(source, target, local.sums, local.counts)
                                     : corrector.propose(source, Gating::kModel);
     if (options.passes > 1) refine(corrector, source, thresholds, options.passes, proposals);
     for (std::size_t row = 0; row < source.size(); ++row)
-      local.packer.add(batch[row], proposals[row].changes);
+      local.lines.push_back({batch[row], as_bytes(proposals[row].changes)});
     progress.update(*b + 1);
   }
   return local;
 }
 
 double reduced_loss(LocalResult& local, Communicator& communicator) {
-  std::array<std::int64_t, 4> counts{local.counts.positions, local.counts.characters, local.counts.ranked,
-                                     local.counts.masked};
+  LossCounts& n = local.counts;
+  std::array<std::int64_t, 4> counts{n.positions, n.characters, n.ranked, n.masked};
   add_up(communicator, counts);
   communicator.all_reduce_host(local.sums.data_ptr(), 4, ReduceType::kFloat64);
-  const LossOptions options;
-  const std::array<double, 4> weights{1.0, options.detection, options.rank, options.auxiliary};
-  double loss = 0;
-  for (std::size_t term = 0; term < 4; ++term)
-    if (counts[term] > 0)
-      loss += weights[term] * local.sums.const_data_ptr<double>()[term] / static_cast<double>(counts[term]);
-  return loss;
+  n = {.positions = counts[0], .characters = counts[1], .ranked = counts[2], .masked = counts[3]};
+  return loss_means(local.sums, n).total();
 }
 
 bool asked_to_stop(Communicator& communicator) {
@@ -155,13 +143,9 @@ Evaluation evaluate(const Corrector& corrector, const Dataset& dataset, const De
   }
   for (const SentenceIds& ids : pairs.source) out.too_long += !corrector.fits(ids);
   if (options.losses) out.loss = reduced_loss(local, communicator);
-  const auto packed = communicator.gather_bytes(local.packer.bytes);
+  const std::vector<NumberedLine> lines = gather_lines(communicator, local.lines);
   if (communicator.rank() == 0) {
-    std::vector<std::vector<Change>> changes(static_cast<std::size_t>(count));
-    std::vector<bool> seen(static_cast<std::size_t>(count), false);
-    for (const std::string& bytes : packed) unpack(bytes, changes, seen);
-    for (std::size_t i = 0; i < seen.size(); ++i)
-      RELMPI_CHECK(seen[i] || !corrector.fits(pairs.source[i]), "no rank sent sentence {}", i);
+    const auto changes = changes_of(lines, pairs.source, corrector);
     if (options.tune) out.thresholds = tune_thresholds(pairs.source, pairs.target, changes, thresholds);
     for (std::int64_t i = 0; i < count; ++i) {
       TextPair text = dataset.text(i);

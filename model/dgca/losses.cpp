@@ -45,6 +45,12 @@ at::Tensor rank_sum(const Heads& heads, const Inputs& in, const at::Tensor& is_a
   return (hinge * other.logical_and(ranked.unsqueeze(1)).to(at::kFloat)).sum();
 }
 
+template <typename Mean>
+Mean weighted(const Mean& correction, const Mean& detection, const Mean& rank, const Mean& auxiliary,
+              const LossOptions& options) {
+  return correction + options.detection * detection + options.rank * rank + options.auxiliary * auxiliary;
+}
+
 }  // namespace
 
 at::Tensor LossSums::stacked() const {
@@ -82,14 +88,27 @@ LossSums loss_sums(const Weights& w, const ModelConfig& c, const Inputs& in, con
 }
 
 at::Tensor total_loss(const LossSums& sums, const LossCounts& counts, const LossOptions& options) {
-  at::Tensor total = sums.correction / static_cast<double>(std::max<std::int64_t>(1, counts.positions));
-  const auto add = [&](const at::Tensor& sum, std::int64_t count, double factor) {
-    if (sum.defined() && count > 0) total = total + sum * (factor / static_cast<double>(count));
+  const auto mean = [&](const at::Tensor& sum, std::int64_t count) {
+    return sum.defined() && count > 0 ? sum / static_cast<double>(count)
+                                      : at::zeros({}, sums.correction.options());
   };
-  add(sums.detection, counts.characters, options.detection);
-  add(sums.rank, counts.ranked, options.rank);
-  add(sums.auxiliary, counts.masked, options.auxiliary);
-  return total;
+  return weighted(mean(sums.correction, counts.positions), mean(sums.detection, counts.characters),
+                  mean(sums.rank, counts.ranked), mean(sums.auxiliary, counts.masked), options);
+}
+
+double LossMeans::total(const LossOptions& options) const {
+  return weighted(correction, detection, rank, auxiliary, options);
+}
+
+LossMeans loss_means(const at::Tensor& sums, const LossCounts& counts) {
+  const double* sum = sums.const_data_ptr<double>();
+  const auto mean = [](double all, std::int64_t count) {
+    return count > 0 ? all / static_cast<double>(count) : 0.0;
+  };
+  return {.correction = mean(sum[0], counts.positions),
+          .detection = mean(sum[1], counts.characters),
+          .rank = mean(sum[2], counts.ranked),
+          .auxiliary = mean(sum[3], counts.masked)};
 }
 
 }  // namespace relmpi

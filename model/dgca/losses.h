@@ -35,4 +35,14 @@ LossSums loss_sums(const Weights& weights, const ModelConfig& config, const Inpu
 // `options`; a term whose count is 0 is 0. `counts` are those of the whole global batch.
 at::Tensor total_loss(const LossSums& sums, const LossCounts& counts, const LossOptions& options);
 
+// The same as numbers, for logs and evaluations.
+struct LossMeans {
+  double correction = 0, detection = 0, rank = 0, auxiliary = 0;  // each over its own count
+
+  double total(const LossOptions& options = {}) const;
+};
+
+// `sums`: (4) float64 on the host, in the order of LossSums::stacked(), of the rows that `counts` counts.
+LossMeans loss_means(const at::Tensor& sums, const LossCounts& counts);
+
 }  // namespace relmpi

@@ -32,7 +32,7 @@ Trained train(
   ModelConfig& c = model.config;
   c.hidden_dropout_prob = c.attention_probs_dropout_prob = c.head_dropout = how.dropout;
   const std::unique_ptr<Communicator> communicator = make_communicator({});
-  TrainOptions options;
+  StepOptions options;
   options.precision = how.precision;
   options.cuda_graphs = how.graphs;
   options.lr = 1e-3;

@@ -76,7 +76,7 @@ class Checkpoints : public testing::Test {
     return all;
   }
 
-  TrainOptions options_;
+  StepOptions options_;
   Model model_;
   Optimizer optimizer_;
   TrainState state_;

@@ -28,8 +28,8 @@ class Identity : public ::testing::Test {
 };
 
 TEST_F(Identity, HasNamesWhereTheProgramHasEnumerations) {
-  options_.schedule = Schedule::kCosine;
-  options_.mft_mode = MaskMode::kErrors;
+  options_.run.schedule = Schedule::kCosine;
+  options_.step.mft_mode = MaskMode::kErrors;
   const json found = identity();
   EXPECT_EQ(found["schedule"], "cosine");
   EXPECT_EQ(found["mft-mode"], "errors");
@@ -39,9 +39,9 @@ TEST_F(Identity, HasNamesWhereTheProgramHasEnumerations) {
 
 TEST_F(Identity, IsTheSameForOtherSpeedsAndThresholds) {
   const json before = identity();
-  options_.micro_batch = 2;
-  options_.bucket_bytes = 64;
-  options_.log_every = 1;
+  options_.step.micro_batch = 2;
+  options_.step.bucket_bytes = 64;
+  options_.run.log_every = 1;
   setup_.model.config.thresholds.margin = 2;  // chosen anew at each evaluation
   EXPECT_EQ(identity(), before);
   EXPECT_TRUE(changes_since(before, identity(), {}).empty());
@@ -49,8 +49,8 @@ TEST_F(Identity, IsTheSameForOtherSpeedsAndThresholds) {
 
 TEST_F(Identity, WhatChangedIsRefusedByNameUnlessAllowed) {
   const json before = identity();
-  options_.lr = 1e-3;
-  options_.schedule = Schedule::kConstant;
+  options_.step.lr = 1e-3;
+  options_.run.schedule = Schedule::kConstant;
   const std::string error = input_error_of([&] { changes_since(before, identity(), {"lr"}); });
   EXPECT_EQ(error.find("lr:"), std::string::npos) << error;
   EXPECT_NE(error.find("schedule: \"linear\" before, \"constant\" now   (--allow-change schedule"),
@@ -63,7 +63,7 @@ TEST_F(Identity, WhatChangedIsRefusedByNameUnlessAllowed) {
 
 TEST_F(Identity, WhatIsFixedCannotBeAllowed) {
   const json before = identity();
-  options_.seed = 2;
+  options_.step.seed = 2;
   EXPECT_NE(input_error_of([&] {
               changes_since(before, identity(), {"seed"});
             }).find("--allow-change seed: a run cannot go on with another one"),

@@ -13,8 +13,8 @@ std::vector<ParameterSpec> two_leaves() {
   return {{.name = "w", .shape = {3, 2}, .decay = true}, {.name = "w.bias", .shape = {3}, .decay = false}};
 }
 
-TrainOptions options() {
-  TrainOptions o;
+StepOptions options() {
+  StepOptions o;
   o.beta1 = 0.8;
   o.beta2 = 0.95;
   o.weight_decay = 0.1;
@@ -27,7 +27,7 @@ struct Reference {
   std::vector<double> p, m, v;
   std::int64_t steps = 0;
 
-  void step(std::vector<double> g, double lr, const TrainOptions& o) {
+  void step(std::vector<double> g, double lr, const StepOptions& o) {
     double norm = 0;
     for (const double x : g) norm += x * x;
     const double factor = std::min(1.0, o.clip / (std::sqrt(norm) + 1e-6));
@@ -68,7 +68,7 @@ TEST(Optimizer, IsAdamWWithClippingAndNoDecayOnBiases) {
 
 TEST(Optimizer, SkipsStepsWhoseGradientsAreNotFinite) {
   Parameters parameters(two_leaves(), at::kCPU);
-  TrainOptions o = options();
+  StepOptions o = options();
   o.precision = "fp16";
   Optimizer optimizer(parameters, o);
   const double scale = optimizer.loss_scale().item<double>();

@@ -35,8 +35,7 @@ void add_options(CLI::App& app, TrainOptions& options) {
 
 int train(const TrainOptions& options, Invocation& invocation) {
   options.validate();
-  dtype_of(options.precision);
-  if (options.debug) start_debugging();
+  if (options.step.debug) start_debugging();
   Job job(options.job, invocation, {"data", "validation", "model", "vocab", "confusion"});
   nlohmann::json environment;
   if (const auto found = describe_environment(job.ranks(), job.device())) {
@@ -46,20 +45,20 @@ int train(const TrainOptions& options, Invocation& invocation) {
   job.reduce_on_device();
   const bool first = job.is_first();
 
-  if (first && options.fresh) demand_empty(options.out);
-  Setup setup = prepare(options, job.ranks(), job.device());
+  if (first && options.run.fresh) demand_empty(options.run.out);
+  Setup setup = prepare(options.data, options.step, job.ranks(), job.device());
   // Only now: a wrong option leaves no folder behind, which --fresh would refuse the next time.
   std::unique_ptr<RunFolder> folder;
   if (first) {
-    folder = std::make_unique<RunFolder>(options.out);
+    folder = std::make_unique<RunFolder>(options.run.out);
     log_to_file(folder->path() / "log.txt");
   }
   if (first)
     spdlog::info("{} sentences, {} characters; {} parameters; {} on {} rank{}, {} thread{} each; backend {}",
                  setup.data->sentences(), setup.data->tokens(), setup.model.parameters->flat().numel(),
-                 options.precision, job.ranks().size(), job.ranks().size() == 1 ? "" : "s", job.threads(),
-                 job.threads() == 1 ? "" : "s", job.ranks().backend());
-  const std::string attention = attention_of(setup.model, dtype_of(options.precision));
+                 options.step.precision, job.ranks().size(), job.ranks().size() == 1 ? "" : "s",
+                 job.threads(), job.threads() == 1 ? "" : "s", job.ranks().backend());
+  const std::string attention = attention_of(setup.model, dtype_of(options.step.precision));
   environment["attention"] = attention;
   if (first) spdlog::info("attention: {}", attention);
   Trainer trainer(options, std::move(setup), job.ranks(), folder.get());
@@ -79,8 +78,7 @@ constexpr Command<TrainOptions> kTrain{
         "confusion.json --out runs/a --epochs 3\n"
         "Many:          mpirun -np 4 relmpi-train ... (one process per GPU)\n"
         "The same command again resumes. SIGUSR1, SIGTERM or Ctrl-C: checkpoint, exit code 75; once more "
-        "ends "
-        "at once.",
+        "ends at once.",
     .options = &add_options,
     .run = &train};
 

@@ -42,9 +42,10 @@ void wait_for(at::Device device) {
 // What the stages have in common: the same first steps of the data, timed one by one.
 class Bench {
  public:
-  Bench(const TrainOptions& training, const DiagnoseOptions& options, const Setup& setup,
+  Bench(const DataOptions& data, const StepOptions& step, const DiagnoseOptions& options, const Setup& setup,
         Communicator& communicator, at::Device device)
-      : training_(training),
+      : data_(data),
+        step_(step),
         options_(options),
         setup_(setup),
         model_(setup.model),
@@ -56,7 +57,7 @@ class Bench {
   StageResult run(const std::string& name) {
     if (name == "encoder-inference") return encoder_inference();
     if (name == "encoder-training-fp32") return encoder_training(name, "fp32");
-    if (name == "encoder-training") return encoder_training(name, training_.precision);
+    if (name == "encoder-training") return encoder_training(name, step_.precision);
     if (name == "loader") return loader_alone();
     if (name == "loader-and-encoder") return loader_and_encoder();
     return dgca_step();
@@ -65,7 +66,7 @@ class Bench {
   // Two steps of rank 0 as a timeline; the other ranks step along.
   void trace(const std::string& file) {
     Loader loader = make_loader();
-    TrainStep step(model_, communicator_, training_);
+    TrainStep step(model_, communicator_, step_);
     step.run(loader.next(), 0, 0.0, false);
     const auto work = [&] {
       for (std::int64_t i = 1; i <= 2; ++i) step.run(loader.next(), i, 0.0, false);
@@ -79,7 +80,7 @@ class Bench {
  private:
   using Prepared = std::vector<std::vector<Inputs>>;  // by step, by micro-batch
 
-  Loader make_loader() const { return {setup_.data, loader_options(training_, communicator_, device_)}; }
+  Loader make_loader() const { return {setup_.data, loader_options(data_, step_, communicator_, device_)}; }
 
   std::vector<Inputs> build(const StepBatches& batches) const {
     std::vector<Inputs> inputs;
@@ -133,10 +134,10 @@ class Bench {
   static std::pair<double, double> nothing_waited() { return {0.0, 0.0}; }
 
   StageResult encoder_inference() {
-    StageResult stage{.name = "encoder-inference", .precision = training_.precision};
+    StageResult stage{.name = "encoder-inference", .precision = step_.precision};
     const Prepared inputs = prepare();
     const at::NoGradGuard no_grad;
-    const at::ScalarType dtype = dtype_of(training_.precision);
+    const at::ScalarType dtype = dtype_of(step_.precision);
     model_.parameters->keep_copy(dtype);
     const Weights weights = make_weights(*model_.parameters, model_.config, dtype);
     const at::Tensor prompt = fixed_prompt(model_);
@@ -154,9 +155,9 @@ class Bench {
 
   StageResult encoder_training(const std::string& name, const std::string& precision) {
     StageResult stage{.name = name, .precision = precision};
-    TrainOptions training = training_;
-    training.precision = precision;
-    EncoderStep step(model_, communicator_, training);
+    StepOptions options = step_;
+    options.precision = precision;
+    EncoderStep step(model_, communicator_, options);
     const Prepared inputs = prepare();
     measure(
         stage, [&](std::int64_t i) { step.run(inputs[static_cast<std::size_t>(i)]); },
@@ -167,7 +168,7 @@ class Bench {
   }
 
   StageResult loader_alone() {
-    StageResult stage{.name = "loader", .precision = training_.precision};
+    StageResult stage{.name = "loader", .precision = step_.precision};
     Loader loader = make_loader();
     measure(
         stage,
@@ -180,8 +181,8 @@ class Bench {
   }
 
   StageResult loader_and_encoder() {
-    StageResult stage{.name = "loader-and-encoder", .precision = training_.precision};
-    EncoderStep step(model_, communicator_, training_);
+    StageResult stage{.name = "loader-and-encoder", .precision = step_.precision};
+    EncoderStep step(model_, communicator_, step_);
     Loader loader = make_loader();
     measure(
         stage,
@@ -195,8 +196,8 @@ class Bench {
   }
 
   StageResult dgca_step() {
-    StageResult stage{.name = "dgca-step", .precision = training_.precision};
-    TrainStep step(model_, communicator_, training_);
+    StageResult stage{.name = "dgca-step", .precision = step_.precision};
+    TrainStep step(model_, communicator_, step_);
     Loader loader = make_loader();
     std::int64_t bytes_before = 0;
     measure(
@@ -204,12 +205,12 @@ class Bench {
         [&](std::int64_t i) {
           if (i == options_.warmup) bytes_before = step.bytes_reduced();
           const StepBatches batches = loader.next();
-          const StepResult result = step.run(batches, i, training_.lr, false);
+          const StepResult result = step.run(batches, i, step_.lr, false);
           if (i < options_.warmup) return;
           for (const Batch& batch : batches.micro_batches)
             count_rows({batch.lengths, batch.lengths + batch.rows}, 3, stage);
           // The heads of the global batch, in equal parts.
-          stage.flops += head_training_flops(model_.config, result.counts.characters, result.counts.masked) /
+          stage.flops += head_step_flops(model_.config, result.counts.characters, result.counts.masked) /
                          communicator_.size();
         },
         [&] { return std::pair(loader.seconds_waited(), step.seconds_waited()); });
@@ -217,7 +218,8 @@ class Bench {
     return stage;
   }
 
-  TrainOptions training_;
+  DataOptions data_;
+  StepOptions step_;
   DiagnoseOptions options_;
   const Setup& setup_;
   Model model_;  // shares its parameters with the set-up's
@@ -244,9 +246,10 @@ void DiagnoseOptions::validate() const {
       throw InputError("--stages: '{}' is none of {}", name, fmt::join(stage_names(), ", "));
 }
 
-std::vector<StageResult> run_stages(const TrainOptions& training, const DiagnoseOptions& options,
-                                    const Setup& setup, Communicator& communicator, at::Device device) {
-  Bench bench(training, options, setup, communicator, device);
+std::vector<StageResult> run_stages(const DataOptions& data, const StepOptions& step,
+                                    const DiagnoseOptions& options, const Setup& setup,
+                                    Communicator& communicator, at::Device device) {
+  Bench bench(data, step, options, setup, communicator, device);
   std::vector<StageResult> results;
   for (const std::string& name : stage_names()) {
     if (!options.stages.empty() && std::ranges::find(options.stages, name) == options.stages.end()) continue;

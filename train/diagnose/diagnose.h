@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,21 +36,22 @@ struct StageResult {
   std::int64_t bytes_reduced = 0;
   std::int64_t peak_memory = 0;  // bytes of tensors above those of model, moments and gradients
   std::optional<double> joules;  // GPUs that count them
+
+  double total_ms() const;
+  double quantile_ms(double q) const;  // of a step
+  double per_step(double sum) const { return sum / static_cast<double>(ms.size()); }
+  double per_second(double sum) const { return sum / (total_ms() / 1000); }
 };
 
 // encoder-inference, encoder-training-fp32, encoder-training, loader, loader-and-encoder, dgca-step.
 const std::vector<std::string>& stage_names();
 
 // Runs the stages in this order. Every rank must call it; the weights change as in training.
-std::vector<StageResult> run_stages(const TrainOptions& training, const DiagnoseOptions& options,
-                                    const Setup& setup, Communicator& communicator, at::Device device);
+std::vector<StageResult> run_stages(const DataOptions& data, const StepOptions& step,
+                                    const DiagnoseOptions& options, const Setup& setup,
+                                    Communicator& communicator, at::Device device);
 
 // Matrix products of `precision` that this device manages a second: the best of several (N, N) x (N, N).
 double matmul_peak(at::Device device, const std::string& precision);
-
-// {"stages":[{"name","ms":{"median","p10","p90"},...}],"finding":...} of one rank's results.
-nlohmann::ordered_json diagnose_report(const std::vector<StageResult>& stages, at::Device device);
-// The report as a table and the sentence that names the bottleneck.
-std::string diagnose_text(const nlohmann::ordered_json& report);
 
 }  // namespace relmpi

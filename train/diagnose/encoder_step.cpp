@@ -11,16 +11,16 @@ at::Tensor fixed_prompt(const Model& model) {
   return model.config.prompt_length > 0 ? prompt_vectors(*model.parameters, model.config) : at::Tensor();
 }
 
-EncoderStep::EncoderStep(const Model& model, Communicator& communicator, const TrainOptions& training)
+EncoderStep::EncoderStep(const Model& model, Communicator& communicator, const StepOptions& options)
     : model_(model),
-      dtype_(dtype_of(training.precision)),
-      optimizer_(*model.parameters, training),
+      dtype_(dtype_of(options.precision)),
+      optimizer_(*model.parameters, options),
       reducer_(communicator, model.parameters->leaves(), model.parameters->offsets(),
                model.parameters->flat_grad(), model.parameters->prompt_begin(),
-               {.bucket_bytes = training.bucket_bytes, .dtype = dtype_}),
+               {.bucket_bytes = options.bucket_bytes, .dtype = dtype_}),
       prompt_(fixed_prompt(model)),
       direction_(at::randn({model.config.hidden_size}, model.parameters->flat().options()).to(dtype_)),
-      lr_(training.lr) {
+      lr_(options.lr) {
   model.parameters->keep_copy(dtype_);
 }
 

@@ -18,7 +18,7 @@ at::Tensor fixed_prompt(const Model& model);
 // update.
 class EncoderStep {
  public:
-  EncoderStep(const Model& model, Communicator& communicator, const TrainOptions& training);
+  EncoderStep(const Model& model, Communicator& communicator, const StepOptions& options);
 
   void run(const std::vector<Inputs>& micro_batches);
   double seconds_waited() const { return reducer_.seconds_waited(); }
