@@ -71,7 +71,9 @@ TEST_F(Evaluate, BatchesAndTheLimitChangeNoRow) {
   ASSERT_EQ(few.rows.size(), 7u);
   for (std::size_t i = 0; i < whole.rows.size(); ++i) {
     EXPECT_EQ(parts.rows[i].prediction, whole.rows[i].prediction) << i;
-    if (i < 7) EXPECT_EQ(few.rows[i].prediction, whole.rows[i].prediction) << i;
+    if (i < 7) {
+      EXPECT_EQ(few.rows[i].prediction, whole.rows[i].prediction) << i;
+    }
   }
 }
 

@@ -210,7 +210,7 @@ class Bench {
           for (const Batch& batch : batches.micro_batches)
             count_rows({batch.lengths, batch.lengths + batch.rows}, 3, stage);
           // The heads of the global batch, in equal parts.
-          stage.flops += head_step_flops(model_.config, result.counts.characters, result.counts.masked) /
+          stage.flops += head_training_flops(model_.config, result.counts.characters, result.counts.masked) /
                          communicator_.size();
         },
         [&] { return std::pair(loader.seconds_waited(), step.seconds_waited()); });
