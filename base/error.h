@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace relmpi {
 
@@ -29,6 +30,15 @@ class RuntimeError : public std::runtime_error {
 
 // Exit codes of every tool.
 enum class Exit : int { kDone = 0, kFailed = 1, kWrongInput = 2, kStopped = 75 };
+
+// Throws InputError "NAME is VALUE, but must be RULE" unless the rule holds. `name`: the option or the field.
+template <typename T>
+void demand(bool holds, std::string_view name, const T& value, std::string_view rule) {
+  if (!holds) throw InputError("{} is {}, but must be {}", name, value, rule);
+}
+inline void demand(bool holds, std::string_view name, const std::string& value, std::string_view rule) {
+  demand<std::string_view>(holds, name, value.empty() ? "not given" : std::string_view(value), rule);
+}
 
 [[noreturn]] void check_failed(const char* condition, const char* file, int line, const std::string& what);
 

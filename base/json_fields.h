@@ -77,9 +77,10 @@ class JsonFields {
   std::string place_;
 };
 
-// Throws InputError naming the field of a model's configuration where its value does not hold to the rule.
-inline void demand_setting(bool holds, const char* field, double value, const char* rule) {
-  if (!holds) throw InputError("model configuration: {} is {}, but must be {}", field, value, rule);
+// `demand` for a field of a model's configuration, which may stand in a file or come from options.
+template <typename T>
+void demand_setting(bool holds, std::string_view field, const T& value, std::string_view rule) {
+  demand(holds, fmt::format("model configuration: {}", field), value, rule);
 }
 
 }  // namespace relmpi

@@ -6,17 +6,6 @@
 #include "model/dtype.h"
 
 namespace relmpi {
-namespace {
-
-void demand(bool holds, const char* option, const std::string& value, const char* rule) {
-  if (!holds) throw InputError("{} is {}, but must be {}", option, value.empty() ? "not given" : value, rule);
-}
-
-void demand_number(bool holds, const char* option, double value, const char* rule) {
-  demand(holds, option, fmt::format("{}", value), rule);
-}
-
-}  // namespace
 
 void DataOptions::validate() const {
   demand(!data.empty(), "--data", data, "a folder of shards (relmpi-data shard)");
@@ -26,48 +15,44 @@ void DataOptions::validate() const {
          "left out with --model, which has its own vocab.txt");
   demand(init_embeddings == "random" || init_embeddings == "svd", "--init-embeddings", init_embeddings,
          "random or svd");
-  demand_number(prefetch >= 0 && prefetch <= 1024, "--prefetch", prefetch, "0 to 1024");
+  demand(prefetch >= 0 && prefetch <= 1024, "--prefetch", prefetch, "0 to 1024");
 }
 
 void StepOptions::validate() const {
   dtype_of(precision);
-  demand_number(global_batch >= 1, "--global-batch", static_cast<double>(global_batch), "at least 1");
-  demand_number(micro_batch >= 0, "--micro-batch", static_cast<double>(micro_batch),
-                "at least 1, or 0 for no splitting");
-  demand_number(lr > 0 && std::isfinite(lr), "--lr", lr, "above 0");
-  demand_number(beta1 >= 0 && beta1 < 1, "--beta1", beta1, "in [0, 1)");
-  demand_number(beta2 >= 0 && beta2 < 1, "--beta2", beta2, "in [0, 1)");
-  demand_number(epsilon > 0, "--adam-epsilon", epsilon, "above 0");
-  demand_number(weight_decay >= 0, "--weight-decay", weight_decay, "at least 0");
-  demand_number(clip >= 0, "--clip", clip, "at least 0 (0 = no clipping)");
-  demand_number(mft_rate >= 0 && mft_rate < 1, "--mft-rate", mft_rate, "in [0, 1)");
-  demand_number(bucket_bytes >= 4, "--bucket-bytes", static_cast<double>(bucket_bytes), "at least 4");
+  demand(global_batch >= 1, "--global-batch", global_batch, "at least 1");
+  demand(micro_batch >= 0, "--micro-batch", micro_batch, "at least 1, or 0 for no splitting");
+  demand(lr > 0 && std::isfinite(lr), "--lr", lr, "above 0");
+  demand(beta1 >= 0 && beta1 < 1, "--beta1", beta1, "in [0, 1)");
+  demand(beta2 >= 0 && beta2 < 1, "--beta2", beta2, "in [0, 1)");
+  demand(epsilon > 0, "--adam-epsilon", epsilon, "above 0");
+  demand(weight_decay >= 0, "--weight-decay", weight_decay, "at least 0");
+  demand(clip >= 0, "--clip", clip, "at least 0 (0 = no clipping)");
+  demand(mft_rate >= 0 && mft_rate < 1, "--mft-rate", mft_rate, "in [0, 1)");
+  demand(bucket_bytes >= 4, "--bucket-bytes", bucket_bytes, "at least 4");
 }
 
 void RunOptions::validate() const {
   demand(!out.empty(), "--out", out, "the folder of the run");
-  demand((steps > 0) != (epochs > 0), "--steps", std::to_string(steps), "given, or --epochs, but not both");
-  demand_number(epochs >= 0 && std::isfinite(epochs), "--epochs", epochs, "above 0");
-  demand_number(warmup >= 0 && warmup < 1, "--warmup", warmup, "a share of all steps in [0, 1)");
-  demand_number(max_skipped >= 1, "--max-skipped", static_cast<double>(max_skipped), "at least 1");
+  demand((steps > 0) != (epochs > 0), "--steps", steps, "given, or --epochs, but not both");
+  demand(epochs >= 0 && std::isfinite(epochs), "--epochs", epochs, "above 0");
+  demand(warmup >= 0 && warmup < 1, "--warmup", warmup, "a share of all steps in [0, 1)");
+  demand(max_skipped >= 1, "--max-skipped", max_skipped, "at least 1");
   demand(metric == "f1" || metric == "f2" || metric == "precision" || metric == "recall", "--metric", metric,
          "f1, f2, precision or recall");
-  demand_number(log_every >= 1, "--log-every", static_cast<double>(log_every), "at least 1");
-  demand_number(evaluate_every >= 0, "--evaluate-every", static_cast<double>(evaluate_every), "at least 0");
-  demand_number(checkpoint_every >= 0, "--checkpoint-every", static_cast<double>(checkpoint_every),
-                "at least 0");
-  demand_number(keep_last >= 1 && keep_last <= 1000, "--keep-last", static_cast<double>(keep_last),
-                "1 to 1000");
-  demand_number(keep_best <= 1000, "--keep-best", static_cast<double>(keep_best), "at most 1000");
-  demand_number(patience >= 0, "--patience", static_cast<double>(patience), "at least 0");
+  demand(log_every >= 1, "--log-every", log_every, "at least 1");
+  demand(evaluate_every >= 0, "--evaluate-every", evaluate_every, "at least 0");
+  demand(checkpoint_every >= 0, "--checkpoint-every", checkpoint_every, "at least 0");
+  demand(keep_last >= 1 && keep_last <= 1000, "--keep-last", keep_last, "1 to 1000");
+  demand(keep_best <= 1000, "--keep-best", keep_best, "at most 1000");
+  demand(patience >= 0, "--patience", patience, "at least 0");
 }
 
 void TrainOptions::validate() const {
   data.validate();
   step.validate();
   run.validate();
-  demand(run.patience == 0 || !data.validation.empty(), "--patience", std::to_string(run.patience),
-         "used with --validation");
+  demand(run.patience == 0 || !data.validation.empty(), "--patience", run.patience, "used with --validation");
   demand(!run.tune || !data.validation.empty(), "--tune-thresholds", "set", "used with --validation");
 }
 

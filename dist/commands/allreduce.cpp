@@ -21,6 +21,7 @@ void add_options(CLI::App& app, AllreduceOptions& options) {
 
 int run(const AllreduceOptions& options, Invocation& invocation) {
   const std::int64_t largest = parse_bytes(options.bytes);
+  demand(largest > 0, "--bytes", options.bytes, "more than 0, such as 64MiB");
   Job job(options.job, invocation);
   job.reduce_on_device();
   const AllreduceSpeed speed = measure_allreduce(job.ranks(), job.device(), largest);

@@ -7,12 +7,6 @@ namespace {
 
 constexpr double kGiB = 1 << 30;
 
-std::string size_text(double bytes) {
-  if (bytes < 1024) return fmt::format("{:.0f} B", bytes);
-  if (bytes < 1 << 20) return fmt::format("{:.0f} KiB", bytes / 1024);
-  return fmt::format("{:.0f} MiB", bytes / (1 << 20));
-}
-
 std::string time_text(double seconds) {
   return seconds < 1e-3 ? fmt::format("{:.1f} us", 1e6 * seconds) : fmt::format("{:.2f} ms", 1e3 * seconds);
 }
@@ -50,7 +44,7 @@ std::string to_text(const AllreduceSpeed& speed) {
       fmt::format("all-reduce over {} ranks, {} on {}; every sum was right\n{:>9} {:>12} {:>15}\n",
                   speed.ranks, speed.backend, speed.device, "size", "time", "bus bandwidth");
   for (const auto& size : speed.sizes)
-    out += fmt::format("{:>9} {:>12} {:>10.3f} GB/s\n", size_text(static_cast<double>(size.bytes)),
+    out += fmt::format("{:>9} {:>12} {:>10.3f} GB/s\n", bytes_text(static_cast<double>(size.bytes)),
                        time_text(size.seconds), size.bus_bandwidth / 1e9);
   if (speed.ranks == 1) return out + "one rank: start it under mpirun -np N to measure an interconnect\n";
   const auto& last = speed.sizes.back();

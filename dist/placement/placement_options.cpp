@@ -3,53 +3,18 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cmath>
 #include <fstream>
 #include <set>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/units.h"
 
 namespace relmpi {
 namespace {
 
 constexpr int kMostGpus = 1 << 16;
-constexpr std::int64_t kMostMemory = std::int64_t{1} << 60;
-
-struct Unit {
-  std::string_view name;
-  double bytes;
-};
-
-// In capitals; a longer name before its own ending.
-constexpr std::array<Unit, 9> kUnits{{{"KIB", 1024.0},
-                                      {"MIB", 1048576.0},
-                                      {"GIB", 1073741824.0},
-                                      {"TIB", 1099511627776.0},
-                                      {"KB", 1e3},
-                                      {"MB", 1e6},
-                                      {"GB", 1e9},
-                                      {"TB", 1e12},
-                                      {"B", 1.0}}};
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-// The whole text as a number; nothing where it is none.
-template <typename T>
-std::optional<T> number(std::string_view text) {
-  text = trimmed(text);
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
-  return value;
-}
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -62,7 +27,7 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 }
 
 std::optional<Place> gpu(std::string_view digits) {
-  const auto index = number<int>(digits);
+  const auto index = parse_number<int>(digits);
   if (!index || *index < 0 || *index > kMostGpus) return std::nullopt;
   return Place::gpu(*index);
 }
@@ -129,24 +94,6 @@ void demand_gpu(int index, const MemoryLimits& limits, const std::string& source
 
 }  // namespace
 
-std::int64_t parse_memory(std::string_view text) {
-  const std::string_view whole = trimmed(text);
-  if (const auto bytes = number<std::int64_t>(whole); bytes && *bytes >= 0 && *bytes <= kMostMemory)
-    return *bytes;
-  std::string capitals(whole);
-  for (char& c : capitals) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-  const auto* unit =
-      std::ranges::find_if(kUnits, [&](const Unit& known) { return capitals.ends_with(known.name); });
-  std::optional<double> value;
-  if (unit != kUnits.end()) value = number<double>(whole.substr(0, whole.size() - unit->name.size()));
-  if (!value || !std::isfinite(*value) || *value < 0 ||
-      *value * unit->bytes > static_cast<double>(kMostMemory))
-    throw InputError(
-        "'{}' is no size: write a number and B, KB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 24GiB", text);
-  const auto bytes = static_cast<std::int64_t>(*value * unit->bytes);
-  return unit->name.size() == 2 && whole.back() == 'b' ? bytes / 8 : bytes;
-}
-
 MemoryLimits parse_memory_limits(std::string_view text) {
   MemoryLimits limits;
   for (const std::string_view part : split(text, ',')) {
@@ -157,7 +104,7 @@ MemoryLimits parse_memory_limits(std::string_view text) {
       throw InputError(
           "--max-memory: '{}' is no limit: write GPU=SIZE, cpu=SIZE or disk=SIZE, such as 0=24GiB,cpu=64GiB",
           part);
-    if (!limits.emplace(*place, parse_memory(part.substr(equals + 1))).second)
+    if (!limits.emplace(*place, parse_bytes(part.substr(equals + 1))).second)
       throw InputError("--max-memory: {} has two limits", to_string(*place));
   }
   return limits;

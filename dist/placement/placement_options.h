@@ -16,11 +16,6 @@ namespace relmpi {
 
 // What a user says about placement, and how it becomes a device map.
 
-// Bytes of "24GiB", "1.5GB", "512MiB" or "4096", read as Accelerate does: GB is 10^9 bytes, GiB 2^30,
-// capitals do not matter, but for a last small b of "Gb", which are bits; fractions of a byte are dropped. 0
-// is a size. Throws InputError.
-std::int64_t parse_memory(std::string_view text);
-
 // "0=24GiB,1=24GiB,cpu=64GiB,disk=1TB"; a GPU may be written cuda:0 too. Throws InputError naming the part.
 MemoryLimits parse_memory_limits(std::string_view text);
 

@@ -8,7 +8,6 @@
 
 #include "base/torch_headers.h"
 #include "dist/devices/gpus.h"
-#include "dist/placement/placement_options.h"
 #if RELMPI_CUDA
 #include <c10/cuda/CUDAStream.h>
 #endif
@@ -48,12 +47,6 @@ double time_all_reduce(Communicator& communicator, at::Device device, std::int64
   }
   std::nth_element(seconds.begin(), seconds.begin() + kRepeats / 2, seconds.end());
   return seconds[kRepeats / 2];
-}
-
-std::int64_t parse_bytes(const std::string& text) {
-  const std::int64_t bytes = parse_memory(text);
-  if (bytes == 0) throw InputError("'{}' is a size of no byte; give more, such as 64MiB", text);
-  return bytes;
 }
 
 AllreduceSpeed measure_allreduce(Communicator& communicator, at::Device device, std::int64_t bytes) {

@@ -33,7 +33,4 @@ AllreduceSpeed measure_allreduce(Communicator& communicator, at::Device device, 
 
 nlohmann::json to_json(const AllreduceSpeed& speed);
 
-// "64MiB", "1GB", "4096" in bytes, read by parse_memory; more than 0. Throws InputError.
-std::int64_t parse_bytes(const std::string& text);
-
 }  // namespace relmpi

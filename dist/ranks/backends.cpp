@@ -8,9 +8,8 @@ namespace relmpi {
 
 std::unique_ptr<Communicator> make_communicator(const CommunicatorOptions& options) {
   constexpr double kYears = 1e8;
-  if (!(options.timeout_seconds > 0 && options.timeout_seconds <= kYears))
-    throw InputError("--collective-timeout is {}, but must be above 0 and at most {:.0e} seconds",
-                     options.timeout_seconds, kYears);
+  demand(options.timeout_seconds > 0 && options.timeout_seconds <= kYears, "--collective-timeout",
+         options.timeout_seconds, fmt::format("above 0 and at most {:.0e} seconds", kYears));
   const Launch launch = detect_launch();
   if (!launch.launched) return std::make_unique<Communicator>();
   if (!launch.connected)

@@ -104,8 +104,8 @@ int set_threads(Communicator& communicator, int wanted) {
     all.push_back({.host = one["host"], .cores = one["cores"]});
   }
   const auto most = std::max(64, 4 * static_cast<int>(mine.size()));  // more would only wait for one another
-  if (wanted < 0 || wanted > most)
-    throw InputError("--threads is {}, but must be 0 (a fair share of the cores) to {}", wanted, most);
+  demand(wanted >= 0 && wanted <= most, "--threads", wanted,
+         fmt::format("0 (a fair share of the cores) to {}", most));
   const int threads = wanted > 0 ? wanted : fair_threads(static_cast<std::size_t>(communicator.rank()), all);
   at::set_num_threads(threads);
   return threads;

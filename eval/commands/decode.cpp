@@ -127,7 +127,7 @@ int run_decode(const DecodeOptions& options, Invocation& invocation) {
     if (method != "plain") throw InputError("--methods {}: built is \"plain\", one token a pass", method);
   options.generation.validate();
   options.sampling.validate();
-  if (options.batch < 1) throw InputError("--batch is {}, but must be at least 1", options.batch);
+  demand(options.batch >= 1, "--batch", options.batch, "at least 1");
   const auto prompts = prompts_of(options);
   const auto file = result_file(options.out, "decode.json");
   std::vector<Request> requests;

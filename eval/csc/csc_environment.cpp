@@ -94,8 +94,8 @@ class CscEpisodes final : public Episodes {
 }  // namespace
 
 void CscEnvironmentOptions::validate() const {
-  if (limit < 0) throw InputError("--limit is {}, but must be at least 0 (0 = all)", limit);
-  if (group < 1) throw InputError("--batch is {}, but must be at least 1", group);
+  demand(limit >= 0, "--limit", limit, "at least 0 (0 = all)");
+  demand(group >= 1, "--batch", group, "at least 1");
 }
 
 CscEnvironment::CscEnvironment(const Corrector& corrector, const Dataset& calibration,

@@ -120,9 +120,9 @@ bool asked_to_stop(Communicator& communicator) {
 }  // namespace
 
 void EvaluateOptions::validate() const {
-  if (passes < 1 || passes > 100) throw InputError("--passes is {}, but must be 1 to 100", passes);
-  if (batch < 1) throw InputError("--batch is {}, but must be at least 1", batch);
-  if (limit < 0) throw InputError("--limit is {}, but must be at least 0 (0 = all)", limit);
+  demand(passes >= 1 && passes <= 100, "--passes", passes, "1 to 100");
+  demand(batch >= 1, "--batch", batch, "at least 1");
+  demand(limit >= 0, "--limit", limit, "at least 0 (0 = all)");
   if (tune && passes > 1)
     throw InputError("thresholds are tuned on one pass: use --tune-thresholds without --passes {}", passes);
 }

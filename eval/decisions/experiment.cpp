@@ -170,15 +170,11 @@ ExperimentReport report_of(const Environment& environment, const Policies& polic
 }  // namespace
 
 void ExperimentOptions::validate() const {
-  const auto demand = [](bool holds, const char* option, double value, const char* rule) {
-    if (!holds) throw InputError("{} is {}, but must be {}", option, value, rule);
-  };
   demand(max_k >= 0 && max_k <= 64, "--max-k", max_k, "0 to 64");
   demand(calibration_depth >= 3 && calibration_depth <= 6, "--calibration-depth", calibration_depth,
          "3 to 6");
   demand(oracle_depth >= 0 && oracle_depth <= 8, "--oracle-depth", oracle_depth, "0 to 8");
-  demand(progress.grid >= 2 && progress.grid <= 2001, "--grid", static_cast<double>(progress.grid),
-         "2 to 2001");
+  demand(progress.grid >= 2 && progress.grid <= 2001, "--grid", progress.grid, "2 to 2001");
   demand(progress.mu >= 0, "--mu", progress.mu, "at least 0");
   demand(progress.gamma > 0 && progress.gamma <= 1, "--gamma", progress.gamma, "in (0, 1]");
   demand(progress.bandwidth > 0, "--bandwidth", progress.bandwidth, "above 0");

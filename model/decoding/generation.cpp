@@ -127,8 +127,8 @@ class Batch {
 
 void GenerationOptions::validate() const {
   constexpr std::int64_t kMost = 1 << 30;
-  if (max_new_tokens < 1 || max_new_tokens > kMost)
-    throw InputError("--max-new-tokens is {}, but must be 1 to {}", max_new_tokens, kMost);
+  demand(max_new_tokens >= 1 && max_new_tokens <= kMost, "--max-new-tokens", max_new_tokens,
+         fmt::format("1 to {}", kMost));
   for (const std::string& one : stop)
     if (one.empty()) throw InputError("--stop: an empty text would end every answer at once");
 }

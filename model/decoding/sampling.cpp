@@ -10,10 +10,6 @@
 namespace relmpi {
 namespace {
 
-void demand(bool holds, const char* option, double value, const char* rule) {
-  if (!holds) throw InputError("{} is {}, but must be {}", option, value, rule);
-}
-
 // Keskar et al. 2019, once for each token however often it is there.
 void penalise(std::span<float> logits, std::span<const std::int32_t> history, double penalty) {
   if (penalty == 1) return;

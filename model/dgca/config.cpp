@@ -29,7 +29,7 @@ void read_name(const JsonFields& fields, const char* name, Enum& value, const Na
 
 void ModelConfig::validate() const {
   const auto positive = [](const char* field, std::int64_t value) {
-    demand_setting(value > 0, field, static_cast<double>(value), "at least 1");
+    demand_setting(value > 0, field, value, "at least 1");
   };
   positive("vocab_size", vocab_size);
   positive("hidden_size", hidden_size);
@@ -39,14 +39,12 @@ void ModelConfig::validate() const {
   positive("max_position_embeddings", max_position_embeddings);
   positive("type_vocab_size", type_vocab_size);
   positive("candidates", candidates);
-  demand_setting(hidden_size % num_attention_heads == 0, "hidden_size", static_cast<double>(hidden_size),
+  demand_setting(hidden_size % num_attention_heads == 0, "hidden_size", hidden_size,
                  "a multiple of num_attention_heads");
-  demand_setting(prompt_length >= 0 && prompt_length <= 64, "prompt_length",
-                 static_cast<double>(prompt_length), "0 to 64");
-  demand_setting(max_length > 0 && max_length <= max_position_embeddings, "max_length",
-                 static_cast<double>(max_length), "at least 1 and at most max_position_embeddings");
-  demand_setting(max_characters() >= 1, "max_length", static_cast<double>(max_length),
-                 "room for the prompts and a character");
+  demand_setting(prompt_length >= 0 && prompt_length <= 64, "prompt_length", prompt_length, "0 to 64");
+  demand_setting(max_length > 0 && max_length <= max_position_embeddings, "max_length", max_length,
+                 "at least 1 and at most max_position_embeddings");
+  demand_setting(max_characters() >= 1, "max_length", max_length, "room for the prompts and a character");
   for (const auto& [field, p] : {std::pair{"hidden_dropout_prob", hidden_dropout_prob},
                                  {"attention_probs_dropout_prob", attention_probs_dropout_prob},
                                  {"head_dropout", head_dropout}})

@@ -138,16 +138,15 @@ void LlmConfig::validate() const {
                                            {"num_key_value_heads", num_key_value_heads, kMostLayers},
                                            {"head_dim", head_dim, kMostLayers},
                                            {"max_position_embeddings", max_position_embeddings, kLargest}})
-    if (value < 1 || value > most)
-      throw InputError("model configuration: {} is {}, but must be 1 to {}", field, value, most);
-  demand_setting(num_attention_heads % num_key_value_heads == 0, "num_attention_heads",
-                 static_cast<double>(num_attention_heads), "a multiple of num_key_value_heads");
-  demand_setting(head_dim % 2 == 0, "head_dim", static_cast<double>(head_dim), "even: RoPE turns pairs");
+    demand_setting(value >= 1 && value <= most, field, value, fmt::format("1 to {}", most));
+  demand_setting(num_attention_heads % num_key_value_heads == 0, "num_attention_heads", num_attention_heads,
+                 "a multiple of num_key_value_heads");
+  demand_setting(head_dim % 2 == 0, "head_dim", head_dim, "even: RoPE turns pairs");
   demand_setting(rms_norm_eps > 0, "rms_norm_eps", rms_norm_eps, "above 0");
   demand_setting(rope.theta > 1, "rope_theta", rope.theta, "above 1");
   demand_setting(rope.factor >= 1, "rope_scaling.factor", rope.factor, "at least 1");
   demand_setting(rope.original_max_position_embeddings >= 1, "rope_scaling.original_max_position_embeddings",
-                 static_cast<double>(rope.original_max_position_embeddings), "at least 1");
+                 rope.original_max_position_embeddings, "at least 1");
   demand_setting(rope.low_freq_factor > 0 && rope.high_freq_factor > rope.low_freq_factor,
                  "rope_scaling.high_freq_factor", rope.high_freq_factor,
                  "above low_freq_factor, and that above 0");

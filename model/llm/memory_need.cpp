@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/units.h"
 #include "dist/placement/module_sizes.h"
 #include "dist/placement/placement_options.h"
 #include "model/llm/modules.h"
@@ -10,8 +11,8 @@
 namespace relmpi {
 
 MemoryNeed memory_need(const LlmConfig& config, int value_bytes, std::int64_t batch, std::int64_t length) {
-  if (batch < 1) throw InputError("--batch is {}, but must be at least 1", batch);
-  if (length < 1) throw InputError("--length is {}, but must be at least 1", length);
+  demand(batch >= 1, "--batch", batch, "at least 1");
+  demand(length >= 1, "--length", length, "at least 1");
   const std::int64_t head_values = config.head_dim;
   const std::int64_t queries = config.num_attention_heads * head_values;
   const std::int64_t keys = config.num_key_value_heads * head_values;
@@ -48,7 +49,7 @@ std::map<Place, std::int64_t> reserve_for(const std::string& option, const Model
                                           const MemoryLimits& limits) {
   if (option == "auto") return safe_reserve(tree, config, need, limits);
   std::map<Place, std::int64_t> reserve;
-  const std::int64_t bytes = parse_memory(option);
+  const std::int64_t bytes = parse_bytes(option);
   for (const auto& [place, limit] : limits)
     if (place.is_gpu()) reserve[place] = std::min(bytes, limit);
   return reserve;

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "tests/input_error.h"
 
 namespace relmpi {
 namespace {
@@ -68,12 +69,7 @@ TEST_F(Files, LinesAreSplitAtNewlineAlone) {
 }
 
 TEST_F(Files, AMissingFileIsTheCallersError) {
-  try {
-    read_file(folder_ / "absent");
-    FAIL() << "no exception";
-  } catch (const InputError& error) {
-    EXPECT_NE(std::string(error.what()).find("absent"), std::string::npos);
-  }
+  EXPECT_INPUT_ERROR(read_file(folder_ / "absent"), "absent");
   EXPECT_THROW(read_lines(folder_ / "absent"), InputError);
 }
 

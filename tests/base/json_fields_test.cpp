@@ -4,6 +4,8 @@
 
 #include <functional>
 
+#include "tests/input_error.h"
+
 namespace relmpi {
 namespace {
 
@@ -14,12 +16,7 @@ const Json kObject =
                                      "object": {"a": 1}, "nothing": null, "large": 9223372036854775808})");
 
 std::string error_of(const std::function<void(const JsonFields&)>& read) {
-  try {
-    read(JsonFields(kObject, "some.json: part"));
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "";
+  return input_error_of([&] { read(JsonFields(kObject, "some.json: part")); });
 }
 
 TEST(JsonFields, GivesTypedValues) {

@@ -13,6 +13,7 @@
 #include "data/shards/shard_writer.h"
 #include "tests/data/shard_testing.h"
 #include "tests/flip_bit.h"
+#include "tests/input_error.h"
 
 // LeakSanitizer asks for this: libhdf5 1.10 does not free all it took when the metadata of a file is damaged.
 extern "C" const char* __lsan_default_suppressions();  // NOLINT(bugprone-reserved-identifier)

@@ -76,16 +76,6 @@ std::filesystem::path shard(const TemporaryFolder& folder, const std::vector<Tex
   return folder / "train";
 }
 
-std::string input_error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "no InputError";
-  return "";
-}
-
 std::filesystem::path shared_data() {
   const char* const named = std::getenv("RELMPI_SHARED_DATA");
   const std::filesystem::path folder =

@@ -43,9 +43,6 @@ std::string lines_of(const std::vector<TextPair>& pairs);
 std::filesystem::path shard(const TemporaryFolder& folder, const std::vector<TextPair>& pairs,
                             const Vocabulary& vocabulary, std::int64_t shards = 1);
 
-// What the InputError says that `action` throws; fails the test if it throws none.
-std::string input_error_of(const std::function<void()>& action);
-
 // The folder of real data; empty where it is missing.
 std::filesystem::path shared_data();
 

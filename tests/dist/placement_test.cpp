@@ -11,6 +11,7 @@
 #include "dist/placement/placement_options.h"
 #include "model/llm/memory_need.h"
 #include "model/llm/modules.h"
+#include "tests/input_error.h"
 
 namespace relmpi {
 namespace {
@@ -37,22 +38,6 @@ ModelTree toy(bool tied = false) {
   return tree;
 }
 
-// What the error says, "" where there is none.
-template <typename Call>
-std::string error_of(const Call& call) {
-  try {
-    call();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "";
-}
-
-bool says(const std::string& text, const std::string& words) { return text.find(words) != std::string::npos; }
-
-#define EXPECT_ERROR(statement, words) \
-  EXPECT_PRED2(says, error_of([&] { (void)(statement); }), std::string(words))
-
 Plan plan_for(const ModelTree& tree, const MemoryLimits& limits, const std::string& device_map) {
   return make_plan(tree, limits, choose_placement({.device_map = device_map}));
 }
@@ -69,31 +54,13 @@ class JsonMap : public testing::Test {
       std::filesystem::temp_directory_path() / ("placement_test_" + std::to_string(::getpid()) + ".json");
 };
 
-TEST(ParseMemory, ReadsSizesAsAccelerateDoes) {
-  EXPECT_EQ(parse_memory("24GiB"), 24 * kGiB);
-  EXPECT_EQ(parse_memory("24GB"), 24'000'000'000);
-  EXPECT_EQ(parse_memory("1.5gib"), 3 * kGiB / 2);
-  EXPECT_EQ(parse_memory("1gb"), 125'000'000);  // a last small b: bits
-  EXPECT_EQ(parse_memory("8Kb"), 1000);
-  EXPECT_EQ(parse_memory("0.3KiB"), 307);
-  EXPECT_EQ(parse_memory(" 5 MB "), 5'000'000);
-  EXPECT_EQ(parse_memory("0"), 0);
-  EXPECT_EQ(parse_memory("9007199254740993"), 9007199254740993);  // no double on the way
-}
-
-TEST(ParseMemory, RefusesWhatIsNoSize) {
-  for (const char* text :
-       {"", "GiB", "-1GiB", "-1", "12 parsecs", "nanGB", "infGiB", "1e300GB", "0x10MB", "1,5GB", "5G"})
-    EXPECT_ERROR(parse_memory(text), "is no size");
-}
-
 TEST(ParseMemory, ReadsLimits) {
   const MemoryLimits expected{{kZero, kGiB}, {kOne, 0}, {kCpu, 2 * kGiB}, {kDisk, 7}};
   EXPECT_EQ(parse_memory_limits("cpu=2GiB, cuda:1=0,disk=7,0=1GiB"), expected);
-  EXPECT_ERROR(parse_memory_limits("0=1GiB,0=2GiB"), "0 has two limits");
+  EXPECT_INPUT_ERROR(parse_memory_limits("0=1GiB,0=2GiB"), "0 has two limits");
   for (const char* text : {"", "0", "gpu=1GiB", "-1=1GiB", "0=1GiB,,", "99999999999=1GiB"})
-    EXPECT_ERROR(parse_memory_limits(text), "is no limit");
-  EXPECT_ERROR(parse_memory_limits("0=lots"), "'lots' is no size");
+    EXPECT_INPUT_ERROR(parse_memory_limits(text), "is no limit");
+  EXPECT_INPUT_ERROR(parse_memory_limits("0=lots"), "'lots' is no size");
 }
 
 TEST(Placement, OnePlaceForAllIsOneEntry) {
@@ -164,7 +131,7 @@ TEST(Placement, LowZeroLeavesTheFirstGpuTheRest) {
   EXPECT_EQ(balanced_limits(toy(), tight, Strategy::kBalancedLowZero),
             (MemoryLimits{{kZero, 75}, {kOne, 425}, {Place::gpu(2), 100}}));
   const MemoryLimits gap{{kZero, 1000}, {Place::gpu(2), 1000}};
-  EXPECT_ERROR(balanced_limits(toy(), gap, Strategy::kBalancedLowZero), "GPU 1 has no memory limit");
+  EXPECT_INPUT_ERROR(balanced_limits(toy(), gap, Strategy::kBalancedLowZero), "GPU 1 has no memory limit");
 }
 
 TEST(DeviceMap, TheLongestPrefixOfWholeNamesCounts) {
@@ -182,7 +149,7 @@ TEST(Placement, MapWithASplitLayerIsFound) {
 
 TEST(Placement, RefusesAModelLargerThanAnyMachine) {
   const ModelTree tree{{"", "Net", {}, {leaf("a", kMostModelBytes), leaf("b", 1)}}, {}, {}};
-  EXPECT_ERROR(model_bytes(tree), "the model is larger than");
+  EXPECT_INPUT_ERROR(model_bytes(tree), "the model is larger than");
 }
 
 TEST(Choice, DeviceMapBeforeIdBeforeDevice) {
@@ -206,20 +173,20 @@ TEST(Choice, ReadsEachFormOfAMap) {
   EXPECT_EQ(std::get<Place>(what("1")), kOne);
   EXPECT_EQ(std::get<std::vector<int>>(what("2, 0")), (std::vector<int>{2, 0}));
   EXPECT_EQ(std::get<std::filesystem::path>(what("none/such.json")), "none/such.json");
-  EXPECT_ERROR(what("1,1"), "named twice");
+  EXPECT_INPUT_ERROR(what("1,1"), "named twice");
   for (const char* text : {"cuda:x", "cuda:", "tpu", "0,x", "-1", "disk", "Auto"})
-    EXPECT_ERROR(what(text), "is unknown; choose auto");
-  EXPECT_ERROR(choose_placement({.device_id = -1}), "--device-id -1");
-  EXPECT_ERROR(choose_placement({.device = "gpu"}), "--device gpu is unknown");
+    EXPECT_INPUT_ERROR(what(text), "is unknown; choose auto");
+  EXPECT_INPUT_ERROR(choose_placement({.device_id = -1}), "--device-id -1");
+  EXPECT_INPUT_ERROR(choose_placement({.device = "gpu"}), "--device gpu is unknown");
 }
 
 TEST(MakePlan, NamesGpusThatAreNotThere) {
   const MemoryLimits two{{kZero, 1000}, {kOne, 1000}, {kCpu, 1000}};
-  EXPECT_ERROR(plan_for(toy(), two, "cuda:2"),
-               "--device-map cuda:2: GPU 2 is asked for, but only 0, 1 are there");
-  EXPECT_ERROR(plan_for(toy(), two, "0,5"), "GPU 5");
-  EXPECT_ERROR(plan_for(toy(), {{kCpu, 1000}}, "cuda:0"), "CUDA is missing");
-  EXPECT_ERROR(make_plan(toy(), {}, choose_placement({.device_id = 0})), "--device-id 0: GPU 0");
+  EXPECT_INPUT_ERROR(plan_for(toy(), two, "cuda:2"),
+                     "--device-map cuda:2: GPU 2 is asked for, but only 0, 1 are there");
+  EXPECT_INPUT_ERROR(plan_for(toy(), two, "0,5"), "GPU 5");
+  EXPECT_INPUT_ERROR(plan_for(toy(), {{kCpu, 1000}}, "cuda:0"), "CUDA is missing");
+  EXPECT_INPUT_ERROR(make_plan(toy(), {}, choose_placement({.device_id = 0})), "--device-id 0: GPU 0");
   EXPECT_EQ(plan_for(toy(), {}, "cpu").map.entries, (Map{{"", kCpu}}));
   EXPECT_EQ(plan_for(toy(), two, "1").map.entries, (Map{{"", kOne}}));
 }
@@ -253,19 +220,19 @@ TEST_F(JsonMap, IsReadAndPutInTheOrderOfTheModules) {
 
 TEST_F(JsonMap, MustCoverTheModelAndNothingElse) {
   const MemoryLimits one{{kZero, 1000}};
-  EXPECT_ERROR(plan_for(toy(), one, write(R"({"embed": 0, "layers": 0})")),
-               "no place is given to head.weight");
-  EXPECT_ERROR(plan_for(toy(), one, write(R"({"": 0, "layers.4": 0})")),
-               "\"layers.4\" is no module or tensor");
-  EXPECT_ERROR(plan_for(toy(), one, write(R"({"": 0, "lay": 0})")), "\"lay\" is no module or tensor");
-  EXPECT_ERROR(plan_for(toy(), one, write(R"({"": 1})")), "GPU 1 is asked for, but only 0 is there");
-  EXPECT_ERROR(plan_for(toy(), one, write(R"({"": "tpu"})")), "\"tpu\", which is no place");
-  EXPECT_ERROR(plan_for(toy(), one, write(R"({"": -1})")), "-1, which is no place");
-  EXPECT_ERROR(plan_for(toy(), one, write(R"({"": 0.5})")), "0.5, which is no place");
-  EXPECT_ERROR(plan_for(toy(), one, write(R"({"": 0, "": 1})")), file_.filename().c_str());
+  EXPECT_INPUT_ERROR(plan_for(toy(), one, write(R"({"embed": 0, "layers": 0})")),
+                     "no place is given to head.weight");
+  EXPECT_INPUT_ERROR(plan_for(toy(), one, write(R"({"": 0, "layers.4": 0})")),
+                     "\"layers.4\" is no module or tensor");
+  EXPECT_INPUT_ERROR(plan_for(toy(), one, write(R"({"": 0, "lay": 0})")), "\"lay\" is no module or tensor");
+  EXPECT_INPUT_ERROR(plan_for(toy(), one, write(R"({"": 1})")), "GPU 1 is asked for, but only 0 is there");
+  EXPECT_INPUT_ERROR(plan_for(toy(), one, write(R"({"": "tpu"})")), "\"tpu\", which is no place");
+  EXPECT_INPUT_ERROR(plan_for(toy(), one, write(R"({"": -1})")), "-1, which is no place");
+  EXPECT_INPUT_ERROR(plan_for(toy(), one, write(R"({"": 0.5})")), "0.5, which is no place");
+  EXPECT_INPUT_ERROR(plan_for(toy(), one, write(R"({"": 0, "": 1})")), file_.filename().c_str());
   for (const char* text : {"[]", "{}", "3"})
-    EXPECT_ERROR(plan_for(toy(), one, write(text)), "an object of prefixes was expected");
-  EXPECT_ERROR(plan_for(toy(), one, "/no/such/map.json"), "/no/such/map.json");
+    EXPECT_INPUT_ERROR(plan_for(toy(), one, write(text)), "an object of prefixes was expected");
+  EXPECT_INPUT_ERROR(plan_for(toy(), one, "/no/such/map.json"), "/no/such/map.json");
 }
 
 TEST_F(JsonMap, NeedNotNameWhatNoFileHolds) {
@@ -274,7 +241,7 @@ TEST_F(JsonMap, NeedNotNameWhatNoFileHolds) {
   const std::string all_but_it = R"({"embed": 0, "layers": 0, "head": 0})";
   EXPECT_EQ(plan_for(tree, {{kZero, 1000}}, write(all_but_it)).map.entries.size(), 3U);
   tree.root.children.back().tensors[0].kind = TensorKind::kBuffer;
-  EXPECT_ERROR(plan_for(tree, {{kZero, 1000}}, write(all_but_it)), "rotary.inv_freq");
+  EXPECT_INPUT_ERROR(plan_for(tree, {{kZero, 1000}}, write(all_but_it)), "rotary.inv_freq");
 }
 
 LlmConfig qwen3() {  // 0.6B
@@ -307,9 +274,10 @@ TEST(MemoryNeed, CountsCacheAndActivations) {
   EXPECT_EQ(memory_need(qwen3(), 2, 1, 500).activations, row * 500);
   EXPECT_EQ(need.activations, row * 500 + need.kv_cache_per_layer);
   EXPECT_EQ(memory_need(qwen3(), 2, 3, 1).activations, 151936 * (2 + 4) * 3);  // the logits
-  EXPECT_ERROR(memory_need(qwen3(), 2, 0, 1), "--batch is 0");
-  EXPECT_ERROR(memory_need(qwen3(), 2, 1, -5), "--length is -5");
-  EXPECT_ERROR(memory_need(qwen3(), 2, std::int64_t{1} << 40, std::int64_t{1} << 40), "than any machine has");
+  EXPECT_INPUT_ERROR(memory_need(qwen3(), 2, 0, 1), "--batch is 0");
+  EXPECT_INPUT_ERROR(memory_need(qwen3(), 2, 1, -5), "--length is -5");
+  EXPECT_INPUT_ERROR(memory_need(qwen3(), 2, std::int64_t{1} << 40, std::int64_t{1} << 40),
+                     "than any machine has");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "base/torch_headers.h"
 #include "dist/ranks/communicator.h"
 #include "tests/data/shard_testing.h"
+#include "tests/input_error.h"
 #include "tests/model/tiny_model.h"
 
 namespace relmpi {
@@ -129,9 +130,9 @@ TEST_F(Evaluate, SentencesThatDoNotFitStayAsTheyAre) {
 }
 
 TEST_F(Evaluate, OptionsThatCannotBeAreRefused) {
-  EXPECT_NE(testing::input_error_of([&] { run({.passes = 0}); }).find("--passes is 0"), std::string::npos);
-  EXPECT_NE(testing::input_error_of([&] { run({.batch = 0}); }).find("--batch is 0"), std::string::npos);
-  EXPECT_NE(testing::input_error_of([&] { run({.passes = 2, .tune = true}); }).find("--passes 2"),
+  EXPECT_NE(input_error_of([&] { run({.passes = 0}); }).find("--passes is 0"), std::string::npos);
+  EXPECT_NE(input_error_of([&] { run({.batch = 0}); }).find("--batch is 0"), std::string::npos);
+  EXPECT_NE(input_error_of([&] { run({.passes = 2, .tune = true}); }).find("--passes 2"),
             std::string::npos);
 }
 

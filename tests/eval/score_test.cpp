@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "eval/csc/metrics.h"
+#include "tests/input_error.h"
 
 namespace relmpi {
 namespace {
@@ -145,12 +146,7 @@ class TriplesFile : public testing::Test {
   }
   // What the reader says of a wrong file.
   std::string complaint(const std::string& text) {
-    try {
-      read(text);
-    } catch (const InputError& error) {
-      return error.what();
-    }
-    return "";
+    return input_error_of([&] { read(text); });
   }
   void TearDown() override { std::filesystem::remove(path_); }
 

@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "base/torch_headers.h"
+#include "tests/input_error.h"
 
 namespace relmpi {
 namespace {
@@ -24,12 +25,7 @@ class Safetensors : public testing::Test {
   void TearDown() override { fs::remove(file_); }
 
   std::string failure() const {
-    try {
-      read_safetensors(file_);
-    } catch (const InputError& error) {
-      return error.what();
-    }
-    return "";
+    return input_error_of([&] { read_safetensors(file_); });
   }
   void replace(const std::string& what, const std::string& with) {
     std::string bytes = read_file(file_);

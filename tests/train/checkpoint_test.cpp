@@ -10,6 +10,7 @@
 #include "base/torch_headers.h"
 #include "model/dgca/initialise.h"
 #include "tests/flip_bit.h"
+#include "tests/input_error.h"
 
 namespace relmpi {
 namespace {
@@ -188,12 +189,7 @@ TEST_F(Checkpoints, AnotherShapeIsRefusedByName) {
   other.config.intermediate_size = 24;
   other.parameters = std::make_shared<Parameters>(parameter_specs(other.config), at::kCPU);
   Optimizer optimizer(*other.parameters, options_);
-  try {
-    read_checkpoint(folder_ / "step-00000001", other, optimizer);
-    FAIL() << "no error";
-  } catch (const InputError& error) {
-    EXPECT_NE(std::string(error.what()).find("intermediate"), std::string::npos) << error.what();
-  }
+  EXPECT_INPUT_ERROR(read_checkpoint(folder_ / "step-00000001", other, optimizer), "intermediate");
 }
 
 }  // namespace

@@ -4,13 +4,13 @@
 
 #include "base/torch_headers.h"
 #include "tests/data/shard_testing.h"
+#include "tests/input_error.h"
 #include "tests/model/tiny_model.h"
 
 namespace relmpi {
 namespace {
 
 using nlohmann::json;
-using testing::input_error_of;
 
 class Identity : public ::testing::Test {
  protected:

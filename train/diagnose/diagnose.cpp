@@ -239,8 +239,8 @@ const std::vector<std::string>& stage_names() {
 }
 
 void DiagnoseOptions::validate() const {
-  if (steps < 1) throw InputError("--steps is {}, but must be at least 1", steps);
-  if (warmup < 0) throw InputError("--warmup-steps is {}, but must be at least 0", warmup);
+  demand(steps >= 1, "--steps", steps, "at least 1");
+  demand(warmup >= 0, "--warmup-steps", warmup, "at least 0");
   for (const std::string& name : stages)
     if (std::ranges::find(stage_names(), name) == stage_names().end())
       throw InputError("--stages: '{}' is none of {}", name, fmt::join(stage_names(), ", "));

@@ -23,11 +23,6 @@ const StageResult* find(const std::vector<StageResult>& stages, const char* name
   return found == stages.end() ? nullptr : &*found;
 }
 
-std::string bytes_text(double bytes) {
-  return bytes >= 1 << 30 ? fmt::format("{:.2f} GiB", bytes / (1 << 30))
-                          : fmt::format("{:.1f} MiB", bytes / (1 << 20));
-}
-
 }  // namespace
 
 double StageResult::total_ms() const { return std::accumulate(ms.begin(), ms.end(), 0.0); }

@@ -1,26 +1,14 @@
+#include "dist/ranks/launch.h"
+
 #include <gtest/gtest.h>
 
 #include "base/error.h"
 #include "base/torch_headers.h"
 #include "dist/devices/gpus.h"
-#include "dist/ranks/allreduce_speed.h"
-#include "dist/ranks/launch.h"
 #include "dist/ranks/rank_device.h"
 
 namespace relmpi {
 namespace {
-
-TEST(ParseBytes, KnowsDecimalAndBinaryUnits) {
-  EXPECT_EQ(parse_bytes("4096"), 4096);
-  EXPECT_EQ(parse_bytes("64MiB"), 64 << 20);
-  EXPECT_EQ(parse_bytes("1.5GB"), 1'500'000'000);
-  EXPECT_EQ(parse_bytes("2KiB"), 2048);
-}
-
-TEST(ParseBytes, RefusesWhatIsNoSize) {
-  for (const char* text : {"", "MiB", "-1MiB", "0", "12 parsecs", "nan", "infGB", "1e400"})
-    EXPECT_THROW(parse_bytes(text), InputError) << text;
-}
 
 TEST(Device, NamesWhatIsWrong) {
   Communicator one;
