@@ -23,7 +23,7 @@ AtomicFolder::~AtomicFolder() {
   if (committed_) return;
   std::error_code ignored;
   std::filesystem::remove_all(temporary_, ignored);
-  for (const auto& parent : made_parents_) std::filesystem::remove(parent, ignored);  // where empty
+  for (const auto& parent : made_parents_) std::filesystem::remove(parent, ignored);  // if empty
 }
 
 void AtomicFolder::commit() {

@@ -8,8 +8,8 @@
 
 namespace relmpi {
 
-// What the caller can mend: a wrong option, a missing or damaged file, values that do not fit together. Ends
-// a tool with exit code 2. The text names the value, the place (file:line, tensor, option) and what to do.
+// What the caller can fix: a wrong option, a missing or damaged file, values that do not fit together. Ends
+// a tool with exit code 2. The text names the value, its source (file:line, tensor, option) and what to do.
 class InputError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

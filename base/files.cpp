@@ -27,7 +27,7 @@ std::filesystem::path followed(std::filesystem::path path) {
   const auto kind = std::filesystem::status(path, error).type();
   if (kind == std::filesystem::file_type::not_found) return path;
   if (kind != std::filesystem::file_type::regular)
-    throw InputError("{} is there and is no regular file: give the name of a file to write", path.string());
+    throw InputError("{} exists and is not a regular file: give the name of a file to write", path.string());
   return std::filesystem::is_symlink(path, error) ? std::filesystem::canonical(path) : path;
 }
 

@@ -16,7 +16,7 @@ std::vector<std::string> read_lines(const std::filesystem::path& path);
 
 // A file that appears under its name whole or not at all: written to "<path>.tmp.<pid>", fsynced, renamed,
 // its folder fsynced. Without commit() the destructor removes what was written. A symbolic link is followed.
-// Throws RuntimeError with the path and the system's reason (no space left, read-only, ...), InputError where
+// Throws RuntimeError with the path and the system's reason (no space left, read-only, ...), InputError if
 // the path is a folder, a device or a pipe.
 class AtomicFile {
  public:
@@ -44,7 +44,7 @@ void write_file_atomic(const std::filesystem::path& path, std::string_view bytes
 // Makes names in a folder durable. Throws RuntimeError.
 void fsync_path(const std::filesystem::path& path);
 
-// Puts the folder `fresh` in the place of `folder` and removes what was there. In one step where the file
+// Puts the folder `fresh` in the place of `folder` and removes what was there. In one step if the file
 // system can exchange two names (Linux's local ones can; on others `folder` is missing for a moment). Both
 // must lie in the same parent folder, which is fsynced. Throws RuntimeError.
 void replace_folder(const std::filesystem::path& fresh, const std::filesystem::path& folder);

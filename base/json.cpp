@@ -17,11 +17,11 @@ Json parse_json(std::string_view bytes, const std::string& name) {
   const auto check = [&](int depth, Json::parse_event_t event, Json& parsed) {
     using Event = Json::parse_event_t;
     if (depth >= kJsonDepth && (event == Event::object_start || event == Event::array_start))
-      throw InputError("{}: more than {} arrays and objects inside each other", name, kJsonDepth);
+      throw InputError("{}: arrays and objects are nested more than {} deep", name, kJsonDepth);
     if (event == Event::object_start) keys.emplace_back();
     if (event == Event::object_end) keys.pop_back();
     if (event == Event::key && !keys.back().insert(parsed.get<std::string>()).second)
-      throw InputError("{}: the key {} is there twice in one object; leave one of them", name, parsed.dump());
+      throw InputError("{}: the key {} appears twice in one object; keep one of them", name, parsed.dump());
     return true;
   };
   try {

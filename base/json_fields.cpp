@@ -7,8 +7,8 @@ namespace relmpi {
 
 using Json = nlohmann::json;
 
-JsonFields::JsonFields(const Json& object, std::string place) : object_(object), place_(std::move(place)) {
-  if (!object_.is_object()) throw InputError("{}: {}; an object was expected", place_, shown(object_));
+JsonFields::JsonFields(const Json& object, std::string source) : object_(object), source_(std::move(source)) {
+  if (!object_.is_object()) throw InputError("{}: {}; an object was expected", source_, shown(object_));
 }
 
 const Json* JsonFields::find(const char* name) const {
@@ -18,15 +18,15 @@ const Json* JsonFields::find(const char* name) const {
 
 const Json& JsonFields::at(const char* name) const {
   const Json* found = find(name);
-  if (found == nullptr) throw InputError("{}: the field \"{}\" is missing", place_, name);
+  if (found == nullptr) throw InputError("{}: the field \"{}\" is missing", source_, name);
   return *found;
 }
 
 const Json& JsonFields::of_kind(const char* name, bool (*is_kind)(const Json&), const char* kind) const {
   const Json& found = at(name);
   if (is_kind(found)) return found;
-  throw InputError("{}: the field \"{}\" has the value {}, which is of the wrong kind: it must be {}", place_,
-                   name, shown(found), kind);
+  throw InputError("{}: the field \"{}\" has the value {}, which is of the wrong kind: it must be {}",
+                   source_, name, shown(found), kind);
 }
 
 bool JsonFields::flag(const char* name) const {
@@ -70,11 +70,11 @@ const Json& JsonFields::object(const char* name) const {
 void JsonFields::demand_only(std::initializer_list<std::string_view> names) const {
   for (const auto& [name, value] : object_.items())
     if (std::ranges::find(names, name) == names.end())
-      throw InputError("{}: the field {} is unknown", place_, shown(name));
+      throw InputError("{}: the field {} is unknown", source_, shown(name));
 }
 
 void JsonFields::wrong(const char* name, const Json& value, std::string_view wanted) const {
-  throw InputError("{}: the field \"{}\" has the value {}, but must be {}", place_, name, shown(value),
+  throw InputError("{}: the field \"{}\" has the value {}, but must be {}", source_, name, shown(value),
                    wanted);
 }
 

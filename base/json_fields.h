@@ -12,16 +12,16 @@
 
 namespace relmpi {
 
-// Reads typed fields of one JSON object. Each error is an InputError that names the place, the field, its
+// Reads typed fields of one JSON object. Each error is an InputError that names the source, the field, its
 // value and what it must be. A null counts as missing, as in Hugging Face's files.
 class JsonFields {
  public:
-  // `place` names the object in errors, such as "tokenizer.json: model". Throws if it is no object. Keeps a
+  // `source` names the object in errors, such as "tokenizer.json: model". Throws if it is no object. Keeps a
   // reference to it.
-  JsonFields(const nlohmann::json& object, std::string place);
-  JsonFields(const nlohmann::json&& object, std::string place) = delete;
+  JsonFields(const nlohmann::json& object, std::string source);
+  JsonFields(const nlohmann::json&& object, std::string source) = delete;
 
-  const std::string& place() const { return place_; }
+  const std::string& source() const { return source_; }
 
   // nullptr if the field is missing.
   const nlohmann::json* find(const char* name) const;
@@ -74,7 +74,7 @@ class JsonFields {
                                 const char* kind) const;
 
   const nlohmann::json& object_;
-  std::string place_;
+  std::string source_;
 };
 
 // `demand` for a field of a model's configuration, which may stand in a file or come from options.

@@ -22,7 +22,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   if (regular && size > 0) address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
   const int code = errno;
   ::close(descriptor);  // the mapping outlives it
-  if (!regular) throw InputError("{} is no regular file", path.string());
+  if (!regular) throw InputError("{} is not a regular file", path.string());
   if (address == MAP_FAILED) throw RuntimeError("cannot map {}: {}", path.string(), std::strerror(code));
   bytes_ = {static_cast<const char*>(address), size};
 }

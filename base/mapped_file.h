@@ -9,7 +9,7 @@ namespace relmpi {
 // again. The file must not be cut short meanwhile (replacing it under its name is safe).
 class MappedFile {
  public:
-  // Throws InputError when it cannot be opened or is no regular file, RuntimeError when it cannot be mapped.
+  // Throws InputError if it cannot be opened or is not a regular file, RuntimeError if it cannot be mapped.
   explicit MappedFile(const std::filesystem::path& path);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;

@@ -8,7 +8,7 @@ namespace relmpi {
 
 // A progress bar on stderr, drawn at most ten times a second:
 //   training  [=========>          ]  47%  1412/3000  00:01:52 left  loss 0.412
-// Where stderr is no terminal but a job's log, a line every half minute in its place.
+// If stderr is a job's log and not a terminal, a line every half minute instead.
 class Progress {
  public:
   // `shown` false draws nothing (ranks other than 0).

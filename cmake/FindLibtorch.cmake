@@ -5,7 +5,7 @@
 # headers are complete without one.
 #
 #   Libtorch::headers its headers alone
-#   Libtorch::torch   libtorch, with its CUDA half where the libraries have one
+#   Libtorch::torch   libtorch, with its CUDA half if the libraries have one
 #   Libtorch::cuda    CUDA runtime headers (interface; empty without CUDA)
 #   Libtorch::nccl    the one NCCL that libtorch itself uses
 #   LIBTORCH_HAS_CUDA whether the CUDA and NCCL code is compiled

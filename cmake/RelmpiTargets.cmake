@@ -1,4 +1,4 @@
-# How every target here is built: warnings are errors, ccache where present, precompiled headers shared by all
+# How every target here is built: warnings are errors, ccache if present, precompiled headers shared by all
 # targets that include the same heavy headers.
 
 find_program(RELMPI_CCACHE ccache)

@@ -46,7 +46,7 @@ struct Entry {
 };
 
 std::uint64_t header_length(std::string_view bytes, const std::string& file) {
-  if (bytes.size() < 8) throw InputError("{} has {} bytes and is no safetensors file", file, bytes.size());
+  if (bytes.size() < 8) throw InputError("{} has {} bytes and is not a safetensors file", file, bytes.size());
   std::uint64_t length = 0;
   for (int i = 7; i >= 0; --i)
     length = (length << 8) | static_cast<unsigned char>(bytes[static_cast<std::size_t>(i)]);

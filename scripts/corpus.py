@@ -43,7 +43,7 @@ PARTS = (("train", 94), ("validation", 2), ("test", 4))  # per cent of the docum
 
 
 class CorpusError(Exception):
-    """What the caller can mend."""
+    """What the caller can fix."""
 
 
 def say(text):

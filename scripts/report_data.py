@@ -7,7 +7,7 @@ import tomllib
 
 
 class ReportError(Exception):
-    """What the caller can mend."""
+    """What the caller can fix."""
 
 
 def read_json(path):

@@ -154,6 +154,6 @@ def make_tokenizer(source, config):
 
 
 def bytes_without_token(tokens):
-    """Bytes whose character of the byte-level alphabet is no token: text with them loses them."""
+    """Bytes whose character of the byte-level alphabet is not a token: text with them loses them."""
     known = set(tokens)
     return sorted(byte for byte, character in bytes_to_unicode().items() if character not in known)

@@ -3,7 +3,7 @@
 
 Reads what somebody wrote, x, as the noisy form of what was meant, y, and finds the y with the highest
 log P(y) + log P(x | y) by beam search (Kernighan, Church, Gale 1990). P(y) is an interpolated Kneser-Ney trigram over
-the training sentences; P(x | y) is `1 - e` where nothing changed and else e times the noise channel of
+the training sentences; P(x | y) is `1 - e` if nothing changed and else e times the noise channel of
 `relmpi-data noise`. e is chosen on the validation pairs by sentence-level correction F1.
 
   scripts/trigram.py --text train.txt --confusion confusion.json --validation validation.tsv --pairs test.tsv \\

@@ -9,7 +9,7 @@ PYTHON = SOURCE / ".venv/bin/python"
 
 
 def enter():
-    """Returns in .venv's Python; exits 2 where there is none."""
+    """Returns in .venv's Python; exits 2 if there is none."""
     if pathlib.Path(sys.prefix).resolve() == PYTHON.parents[1].resolve():
         return
     if not PYTHON.exists():

@@ -32,7 +32,7 @@ ENVIRONMENT = {
     "OMP_WAIT_POLICY": "passive",
     "CUDA_VISIBLE_DEVICES": "",  # these tests compare numbers of the CPU
 }
-TIMEOUT = 150  # seconds for one program; what takes longer hangs
+TIMEOUT = 600  # seconds for one program; what takes longer hangs
 
 # Between a program and the system: who writes a line of RUN/metrics.jsonl waits as long as RUN.hold is there with the
 # number of this line or a lower one. Other threads, and signals, go on.
@@ -308,7 +308,7 @@ class ProgramCase(FolderCase):
                                 f"step {b['step']}: {name} is {a[name]}, not {b[name]}")
 
 
-def wait_for(what, happens, seconds=60):
+def wait_for(what, happens, seconds=300):
     end = time.monotonic() + seconds
     while not happens():
         if time.monotonic() > end:

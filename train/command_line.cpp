@@ -56,7 +56,7 @@ void add_shape_options(CLI::App& app, DataOptions& o) {
              "candidates of the source character, or of [MASK] as in the published program")
       ->group(group);
   app.add_option("--init-embeddings", o.init_embeddings,
-                 "random, or svd: from what stands beside what in --data")
+                 "random, or svd: from which characters stand side by side in --data")
       ->group(group)
       ->capture_default_str();
 }
@@ -101,7 +101,7 @@ void add_step_options(CLI::App& app, StepOptions& o) {
              "masked fine-tuning: which source characters may be masked; none while the candidates alone "
              "answer")
       ->group(group);
-  number("--mft-rate", o.mft_rate, "share of them that is");
+  number("--mft-rate", o.mft_rate, "share of these characters that is masked");
   number("--seed", o.seed, "of weights, order, dropout and masks");
   number("--bucket-bytes", o.bucket_bytes, "gradients that travel together");
   app.add_flag("--cuda-graphs", o.cuda_graphs,
@@ -121,7 +121,7 @@ void add_run_options(CLI::App& app, RunOptions& o) {
   app.add_option("--out", o.out,
                  "the run's folder; the same command again goes on from its newest checkpoint")
       ->group(group);
-  app.add_flag("--fresh", o.fresh, "start anew; demands an empty --out")->group(group);
+  app.add_flag("--fresh", o.fresh, "start afresh; --out must be empty")->group(group);
   app.add_option("--allow-change", o.allow_change,
                  "names that may differ from the run in --out that goes on, such as steps,lr: the error that "
                  "refuses to go on lists them")
@@ -140,7 +140,7 @@ void add_run_options(CLI::App& app, RunOptions& o) {
   number("--checkpoint-every", o.checkpoint_every,
          "steps between checkpoints, besides those at evaluations; 0 = none");
   number("--keep-last", o.keep_last, "newest checkpoints that are kept");
-  number("--keep-best", o.keep_best, "checkpoints with the highest metric that are kept besides");
+  number("--keep-best", o.keep_best, "best checkpoints that are kept as well");
   number("--log-every", o.log_every, "steps between lines of metrics.jsonl");
   number("--metric", o.metric, "what the best model is chosen by: f1, f2, precision or recall");
   number("--patience", o.patience, "evaluations without a better one before training ends; 0 = never");

@@ -23,7 +23,7 @@ class Optimizer {
   // What losses are multiplied with before the backward pass: a device scalar, 1 unless fp16.
   const at::Tensor& loss_scale() const { return scale_; }
   // One step with the gradients in the parameters' flat tensor, which are scaled by loss_scale(). Skipped on
-  // the device where a gradient is not finite.
+  // the device if a gradient is not finite.
   void step(double lr);
 
   at::Tensor grad_norm() const { return norm_; }        // device scalar: norm before clipping, last step

@@ -85,7 +85,7 @@ void demand_fitting(const std::string& folder, const Dataset& data, const ModelC
         config.max_characters());
 }
 
-// Pinned where the device is a GPU, so that copies to it overlap with its work.
+// Pinned if the device is a GPU, so that copies to it overlap with its work.
 std::function<std::shared_ptr<void>(std::size_t)> batch_memory(at::Device device) {
   if (!device.is_cuda()) return {};
   return [](std::size_t bytes) {

@@ -130,7 +130,7 @@ Exit Trainer::run() {
   return stopping ? Exit::kStopped : Exit::kDone;
 }
 
-// One step and what is due after it. False where a rank was asked to stop.
+// One step and what is due after it. False if a rank was asked to stop.
 bool Trainer::train_one(Loader& loader) {
   const StepBatches batches = loader.next();
   const double lr = options_.step.lr *
@@ -164,7 +164,7 @@ bool Trainer::train_one(Loader& loader) {
   return !stopping;
 }
 
-// False where a rank was asked to stop meanwhile: the evaluation is then the first thing when the run goes
+// False if a rank was asked to stop meanwhile: the evaluation is then the first thing when the run goes
 // on.
 bool Trainer::evaluate_and_save() {
   Saved what{.checkpoint = true};

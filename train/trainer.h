@@ -22,7 +22,7 @@ class Trainer {
  public:
   Trainer(const TrainOptions& options, Setup setup, Communicator& communicator, RunFolder* folder);
 
-  // Goes on from the newest checkpoint in the run's folder, or starts. Throws InputError where the run in the
+  // Goes on from the newest checkpoint in the run's folder, or starts. Throws InputError if the run in the
   // folder is another one, before anything is written to it. To be called before run().
   void resume();
 

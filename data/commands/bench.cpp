@@ -41,7 +41,7 @@ struct ShardingBench {
 // Takes steps from a loader for so long and touches every id.
 LoaderBench bench_loader(const std::filesystem::path& folder, const Vocabulary& vocabulary,
                          const LoaderOptions& options, double seconds) {
-  if (!(seconds > 0)) throw InputError("--seconds {}: more than 0", seconds);
+  demand(seconds > 0, "--seconds", seconds, "more than 0");
   LoaderBench result;
   auto start = Clock::now();
   const auto dataset = std::make_shared<const Dataset>(folder, vocabulary);

@@ -45,10 +45,10 @@ struct ConfusionCommand {
     }
     for (std::size_t k = 0; k < limits.size(); ++k) {
       if (limits[k] < 0)
-        throw InputError("a limit of {} for {}: 0 (no limit) or more is needed", limits[k],
+        throw InputError("the limit for {1} is {0}, but must be 0 (no limit) or more", limits[k],
                          kErrorKindNames[k]);
     }
-    if (characters < 0) throw InputError("--characters {}: 0 (all) or more is needed", characters);
+    demand(characters >= 0, "--characters", characters, "0 (all) or more");
   }
 };
 
@@ -138,7 +138,7 @@ void print_summary(const Json& document) {
 ConfusionSet open_set(const ConfusionCommand& command, const CharacterCounts& counts,
                       const ConfusionSet& imported, Json& document) {
   const auto universe = universe_of(counts, command.characters);
-  if (universe.characters.empty()) throw InputError("--text: there is no Chinese character in it");
+  if (universe.characters.empty()) throw InputError("--text: it has no Chinese character");
   const auto start = std::chrono::steady_clock::now();
   auto set = confusion_from_unihan(load_unihan(command.unihan), universe.characters);
   set.frequent.assign(universe.characters.begin(), universe.characters.end());
@@ -190,7 +190,7 @@ void add_options(CLI::App& app, ConfusionCommand& options) {
       "  relmpi-data confusion --import-same same.json --import-shape shape.json --out confusion.json\n"
       "With both, the two are united, and --json says how much of the imported lists the open set recovers.");
   app.add_option("--unihan", options.unihan,
-                 "Folder with the Unihan files, or where unicode-data was unpacked to");
+                 "Folder with the Unihan files, or the one that unicode-data was unpacked to");
   app.add_option("--text", options.text,
                  "Text files, one sentence a line: which characters occur, and how often");
   app.add_option("--import-same", options.imports[0], "JSON lists of characters of the same sound");
@@ -210,7 +210,7 @@ void add_options(CLI::App& app, ConfusionCommand& options) {
                  "Take only the most frequent characters of the text, 0 = all")
       ->capture_default_str();
   app.add_flag("--strict", options.strict,
-               "Stop at the first line that is no sentence (default: skip and count)");
+               "Stop at the first line that is not a sentence (default: skip and count)");
   app.add_flag("--json", options.json, "Print one JSON document on stdout");
 }
 

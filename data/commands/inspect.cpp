@@ -78,7 +78,7 @@ void add_options(CLI::App& app, InspectCommand& command) {
       "Example: relmpi-data inspect data/train --verify --show 3");
   app.add_option("path", command.options.path, "A shard (.h5) or a folder with manifest.json")->required();
   app.add_flag("--verify", command.options.verify,
-               "Restore every sentence too (where the vocabulary is at hand)");
+               "Restore every sentence too (if the vocabulary is at hand)");
   app.add_option("--show", command.options.show, "Restore the text of the first N sentence pairs")
       ->capture_default_str();
   app.add_option("--vocab", command.options.vocabulary,
@@ -90,7 +90,7 @@ void add_options(CLI::App& app, InspectCommand& command) {
 
 void add_inspect(Tool& tool) {
   tool.add<InspectCommand>({.name = "inspect",
-                            .help = "What a shard or a folder of shards holds, and whether it is whole",
+                            .help = "What a shard or a folder of shards holds, and whether it is intact",
                             .options = &add_options,
                             .run = &run_inspect});
 }

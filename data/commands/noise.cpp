@@ -30,7 +30,7 @@ struct NoiseCommand {
 
   // The options with the mix. Throws InputError.
   NoiseOptions validated() const {
-    if (copies < 1) throw InputError("--copies {}: at least 1 is needed", copies);
+    demand(copies >= 1, "--copies", copies, "at least 1");
     if (mix.size() != kErrorKinds) {
       throw InputError("--mix {}: {} shares are needed: same sound, similar sound, similar shape, frequent",
                        fmt::join(mix, ","), kErrorKinds);
@@ -141,7 +141,8 @@ void add_options(CLI::App& app, NoiseCommand& command) {
   app.add_option("--confusion", command.confusion, "Confusion set of `relmpi-data confusion`")->required();
   app.add_option("--out", command.out, "The pairs to write")->required();
   app.add_option("--vocab", command.vocabulary, "Write only characters of this vocabulary");
-  app.add_option("--copies", command.copies, "How often each sentence is noised anew")->capture_default_str();
+  app.add_option("--copies", command.copies, "Copies of each sentence, each with errors of its own")
+      ->capture_default_str();
   app.add_option("--mean-errors", command.options.mean_errors, "Mean of the Poisson number of errors")
       ->capture_default_str();
   app.add_option("--clean", command.options.clean, "Probability that a sentence is left as it is")
@@ -152,12 +153,12 @@ void add_options(CLI::App& app, NoiseCommand& command) {
       ->expected(1, kErrorKinds * 2)
       ->default_str(".4,.3,.2,.1");
   app.add_flag("--at-least-one", command.options.at_least_one,
-               "One error or more where a sentence is not left clean");
-  app.add_option("--seed", command.options.seed, "Seed of all draws")
+               "At least one error in each sentence that is not left clean");
+  app.add_option("--seed", command.options.seed, "Seed of all random choices")
       ->check(CLI::NonNegativeNumber)  // CLI11 takes -1 for 2^64 - 1 otherwise
       ->capture_default_str();
   app.add_flag("--strict", command.strict,
-               "Stop at the first line that is no sentence (default: skip and count)");
+               "Stop at the first line that is not a sentence (default: skip and count)");
   app.add_flag("--json", command.json, "Print one JSON document on stdout");
 }
 

@@ -72,7 +72,7 @@ void add_options(CLI::App& app, ShardCommand& command) {
       "each.\n"
       "A pair file has lines `source TAB target` of equal lengths, with or without spaces between "
       "characters.\n"
-      "Lines that are no pairs are counted by kind, shown with file and line, and skipped (--strict: "
+      "Lines that are not pairs are counted by kind, shown with file and line, and skipped (--strict: "
       "fatal).\n"
       "The same input gives byte-identical shards. Nothing appears unless everything went well.\n"
       "Example: relmpi-data shard --pairs pairs.tsv --vocab vocab.txt --out data --split 0.8,0.1,0.1");
@@ -85,19 +85,19 @@ void add_options(CLI::App& app, ShardCommand& command) {
   app.add_option(
          "--split", options.split,
          "Shares of train,validation,test, e.g. 0.8,0.1,0.1. All copies of a target sentence go to the same "
-         "folder, so shares are met over distinct targets. Not given: everything into --folder")
+         "folder, so shares are met over distinct targets. If not given, everything goes into --folder")
       ->delimiter(',');
-  app.add_option("--folder", options.folder, "Folder for everything where no --split is given")
+  app.add_option("--folder", options.folder, "Folder for everything if --split is not given")
       ->capture_default_str();
   app.add_option("--max-length", options.max_length,
-                 "Skip sentences of more characters (counted on one side)")
+                 "Skip sentences with more characters (counted on one side)")
       ->capture_default_str();
   app.add_option("--seed", options.seed, "Of the split")->capture_default_str();
   app.add_option(
       "--noise-note", command.noise_note,
       "JSON file to keep in the shards: how the errors were made (`relmpi-data noise --json` prints one)");
   app.add_flag("--strict", options.strict, "End with exit code 2 if any line is bad; nothing is written");
-  app.add_flag("--overwrite", options.overwrite, "Replace folders of shards that are there");
+  app.add_flag("--overwrite", options.overwrite, "Replace existing folders of shards");
   app.add_flag("--json", command.json, "Print one JSON document on stdout");
 }
 

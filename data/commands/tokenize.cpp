@@ -110,7 +110,7 @@ std::unique_ptr<LineTokenizer> open_tokenizer(const TokenizeCommand& command) {
   }
   if (command.options.lower_case) throw InputError("--lower-case needs --vocab");
   if (command.chat && command.decode)
-    throw InputError("--chat makes prompts of texts; it goes not with --decode");
+    throw InputError("--chat makes prompts of texts; it cannot be combined with --decode");
   return std::make_unique<BpeLines>(command);
 }
 
@@ -165,7 +165,7 @@ void add_options(CLI::App& app, TokenizeCommand& command) {
                "Put the file's own tokens around the text (Llama 3: <|begin_of_text|>)");
   app.add_flag("--decode", command.decode, "Ids to text");
   app.add_flag("--skip-special", command.skip_special, "Leave special tokens out of decoded text");
-  app.add_flag("--json", command.json, "One JSON array of all results in place of a line each");
+  app.add_flag("--json", command.json, "One JSON array of all results instead of a line for each");
 }
 
 }  // namespace

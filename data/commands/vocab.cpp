@@ -65,7 +65,7 @@ void add_options(CLI::App& app, VocabularyCommand& options) {
   app.add_option("--min-other", options.options.min_other, "Least count of any other character")
       ->capture_default_str();
   app.add_flag("--strict", options.strict,
-               "Stop at the first line that is no sentence (default: skip and count)");
+               "Stop at the first line that is not a sentence (default: skip and count)");
   app.add_flag("--json", options.json, "Print one JSON document on stdout");
 }
 

@@ -29,13 +29,11 @@ std::size_t aligned(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlig
 
 void check(const LoaderOptions& options, std::int64_t steps) {
   OrderOptions{options.seed, options.global_batch}.validate();
-  if (options.micro_batch < 0)
-    throw InputError("--micro-batch {}: 0 (everything) or more rows", options.micro_batch);
+  demand(options.micro_batch >= 0, "--micro-batch", options.micro_batch, "0 (everything) or more rows");
   if (options.size < 1 || options.rank < 0 || options.rank >= options.size) {
     throw InputError("rank {} of {}: ranks are 0 to size - 1", options.rank, options.size);
   }
-  if (options.prefetch < 0)
-    throw InputError("--prefetch {}: 0 (no reader thread) or more steps", options.prefetch);
+  demand(options.prefetch >= 0, "--prefetch", options.prefetch, "0 (no reader thread) or more steps");
   if (options.first_epoch < 0 || options.first_step < 0 || options.first_step > steps) {
     throw InputError("cannot start at epoch {}, step {}: an epoch has {} steps at this global batch size",
                      options.first_epoch, options.first_step, steps);
@@ -46,7 +44,7 @@ void check(const LoaderOptions& options, std::int64_t steps) {
 struct LoadedPool {
   std::int64_t epoch = 0;
   Pool pool;
-  Sentences ids;  // rows of the pool; unused where the whole data set is in memory
+  Sentences ids;  // rows of the pool; unused if the whole data set is in memory
   std::size_t ranges_read = 0;
 
   void read_until(const Dataset& dataset, std::size_t ranges) {

@@ -20,7 +20,7 @@ struct Batch {
   std::shared_ptr<void> memory;       // owns the four arrays, which lie in this order in one block
 };
 
-// What one rank does in one optimiser step. Empty where a small last batch leaves nothing for this rank.
+// What one rank does in one optimiser step. Empty if a small last batch leaves nothing for this rank.
 struct StepBatches {
   std::int64_t epoch = 0;
   std::int64_t step = 0;  // within the epoch
@@ -37,7 +37,7 @@ struct LoaderOptions {
   bool preload = false;          // the whole data set in memory
   std::int64_t first_epoch = 0;  // where to start (resume)
   std::int64_t first_step = 0;   // within first_epoch
-  // Memory for one micro-batch (pinned where CUDA exists); null = ordinary memory.
+  // Memory for one micro-batch (pinned if CUDA exists); null = ordinary memory.
   std::function<std::shared_ptr<void>(std::size_t bytes)> allocate;
 };
 

@@ -14,7 +14,7 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; 
 }  // namespace
 
 void OrderOptions::validate() const {
-  if (global_batch < 1) throw InputError("--global-batch {}: at least 1 sentence a step", global_batch);
+  demand(global_batch >= 1, "--global-batch", global_batch, "at least 1 sentence a step");
   if (block < 1 || pool < 1) throw InputError("block {} and pool {}: at least 1 sentence each", block, pool);
 }
 

@@ -31,12 +31,12 @@ struct Part {
   }
 };
 
-void check_vocabulary(const std::string& place, const std::string& xxh3, const Vocabulary& vocabulary) {
+void check_vocabulary(const std::string& name, const std::string& xxh3, const Vocabulary& vocabulary) {
   if (xxh3 == vocabulary.xxh3()) return;
   throw InputError(
       "{}: written with the vocabulary of XXH3-128 {}, but the one given has {}: give the vocabulary that "
       "the data was sharded with (a copy lies beside the shards), or shard again",
-      place, xxh3, vocabulary.xxh3());
+      name, xxh3, vocabulary.xxh3());
 }
 
 // Reads every id once: all checksums are verified, and no id may lie outside the vocabulary.

@@ -23,7 +23,7 @@ enum class Access { kRead, kWrite };
 
 // What a call works on, for the text of an error. A failed read is an InputError (the file is damaged or
 // something else), a failed write a RuntimeError (a full disk).
-struct Place {
+struct Location {
   std::string file;
   std::string object;  // data set or attribute; empty = the file itself
   Access access = Access::kRead;
@@ -32,13 +32,13 @@ struct Place {
 // The innermost message of libhdf5's error stack.
 std::string last_error();
 
-[[noreturn]] void fail(const char* call, const Place& place);
+[[noreturn]] void fail(const char* call, const Location& location);
 
 // The one wrapper around calls of libhdf5: a negative result becomes an error that names call, file and
 // object.
 template <typename Result>
-Result checked(Result result, const char* call, const Place& place) {
-  if (result < 0) fail(call, place);
+Result checked(Result result, const char* call, const Location& location) {
+  if (result < 0) fail(call, location);
   return result;
 }
 
@@ -56,7 +56,7 @@ class Handle {
 
   operator hid_t() const { return id_; }
   // Closes now and reports a failure, which the destructor cannot: data is written as late as here.
-  void close(const char* call, const Place& place);
+  void close(const char* call, const Location& location);
 
  private:
   hid_t id_ = H5I_INVALID_HID;
@@ -68,15 +68,15 @@ class Handle {
 Handle create_file(const std::filesystem::path& path);
 Handle open_file(const std::filesystem::path& path);
 
-Handle create_group(hid_t parent, const char* name, const Place& place);
+Handle create_group(hid_t parent, const char* name, const Location& location);
 
 // Attributes: 64-bit unsigned numbers and texts, written with a fixed length (texts of variable length lie
 // where libhdf5 keeps no checksums). Reading one that is missing or of another kind is an InputError.
-void write_attribute(hid_t object, const char* name, std::uint64_t value, Place place);
-void write_attribute(hid_t object, const char* name, const std::string& value, Place place);
-bool has_attribute(hid_t object, const char* name, Place place);
-std::uint64_t read_number(hid_t object, const char* name, Place place);
-std::string read_text(hid_t object, const char* name, Place place);
+void write_attribute(hid_t object, const char* name, std::uint64_t value, Location location);
+void write_attribute(hid_t object, const char* name, const std::string& value, Location location);
+bool has_attribute(hid_t object, const char* name, Location location);
+std::uint64_t read_number(hid_t object, const char* name, Location location);
+std::string read_text(hid_t object, const char* name, Location location);
 
 // A one-dimensional data set, chunked, with a Fletcher32 checksum for each chunk.
 class Column {
@@ -101,11 +101,12 @@ class Column {
 
   Handle dataset_;
   Handle memory_;
-  Place place_;
+  Location location_;
   std::uint64_t size_ = 0;
   std::uint64_t chunk_ = 0;
 };
 
 }  // namespace relmpi::hdf5
 
-#define RELMPI_HDF5(place, function, ...) ::relmpi::hdf5::checked(function(__VA_ARGS__), #function, place)
+#define RELMPI_HDF5(location, function, ...) \
+  ::relmpi::hdf5::checked(function(__VA_ARGS__), #function, location)

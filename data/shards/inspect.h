@@ -14,7 +14,7 @@ namespace relmpi {
 
 struct InspectOptions {
   std::filesystem::path path;        // a shard, or a folder of shards
-  bool verify = false;               // also restore every sentence, where the vocabulary is at hand
+  bool verify = false;               // also restore every sentence, if the vocabulary is at hand
   std::int64_t show = 0;             // sentence pairs to restore, the first ones
   std::filesystem::path vocabulary;  // for both; empty = vocab.txt beside the shards
 };
@@ -33,7 +33,7 @@ struct Inspection {
   double error_rate() const;  // share of characters where source != target
 };
 
-// Reads all of a shard or a folder. Where a manifest.json lists a file, its hash is checked before libhdf5
+// Reads all of a shard or a folder. If a manifest.json lists a file, its hash is checked before libhdf5
 // sees it; a lone shard relies on the checksums inside. Throws InputError for damage, naming file, data set
 // and chunk or hash.
 Inspection inspect(const InspectOptions& options);

@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::int64_t kManifestFormat = 1;
 
-ManifestShard parse_shard(const nlohmann::json& object, const std::string& place) {
-  const JsonFields fields(object, place);
+ManifestShard parse_shard(const nlohmann::json& object, const std::string& source) {
+  const JsonFields fields(object, source);
   fields.demand_only({"file", "xxh3", "bytes", "sentences", "tokens"});
   ManifestShard shard;
   shard.file = fields.text("file");
@@ -24,7 +24,7 @@ ManifestShard parse_shard(const nlohmann::json& object, const std::string& place
   shard.tokens = static_cast<std::uint64_t>(fields.count("tokens"));
   if (shard.file.empty() || shard.file.front() == '.' || shard.file.find('/') != std::string::npos ||
       shard.file.find('\0') != std::string::npos) {
-    throw InputError("{}: \"file\" must be the name of a file in this folder", place);
+    throw InputError("{}: \"file\" must be the name of a file in this folder", source);
   }
   return shard;
 }

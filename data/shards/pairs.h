@@ -13,7 +13,7 @@
 
 namespace relmpi {
 
-// Why a line of a pair file is no sentence pair.
+// Why a line of a pair file is not a sentence pair.
 enum class BadLine {
   kUnequalLength,  // source and target differ in length; also: no TAB, one side empty, a third column with
                    // text

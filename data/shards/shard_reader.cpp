@@ -11,29 +11,29 @@ namespace {
 using hdf5::Access;
 using hdf5::Column;
 using hdf5::Handle;
-using hdf5::Place;
+using hdf5::Location;
 
 constexpr std::uint64_t kOffsetsAtOnce = 1 << 20;
 constexpr const char* kRemedy = "write the shard again with relmpi-data shard";
 
 ShardHeader read_header(hid_t file, const std::string& name) {
-  const Place place{name, "/meta", Access::kRead};
-  const Handle meta(RELMPI_HDF5(place, H5Gopen2, file, "/meta", H5P_DEFAULT), H5Gclose);
+  const Location location{name, "/meta", Access::kRead};
+  const Handle meta(RELMPI_HDF5(location, H5Gopen2, file, "/meta", H5P_DEFAULT), H5Gclose);
   ShardHeader header;
-  header.format_version = hdf5::read_number(meta, "format_version", place);
+  header.format_version = hdf5::read_number(meta, "format_version", location);
   if (header.format_version != kShardFormat) {
     throw InputError("{}: /meta: format_version is {}; this program reads version {}: {}", name,
                      header.format_version, kShardFormat, kRemedy);
   }
-  header.vocab_xxh3 = hdf5::read_text(meta, "vocab_xxh3", place);
-  header.sentences = hdf5::read_number(meta, "sentences", place);
-  header.tokens = hdf5::read_number(meta, "tokens", place);
+  header.vocab_xxh3 = hdf5::read_text(meta, "vocab_xxh3", location);
+  header.sentences = hdf5::read_number(meta, "sentences", location);
+  header.tokens = hdf5::read_number(meta, "tokens", location);
   const auto text_if_present = [&](const char* attribute) {
-    return hdf5::has_attribute(meta, attribute, place) ? hdf5::read_text(meta, attribute, place)
-                                                       : std::string();
+    return hdf5::has_attribute(meta, attribute, location) ? hdf5::read_text(meta, attribute, location)
+                                                          : std::string();
   };
-  if (hdf5::has_attribute(meta, "vocab_size", place)) {
-    header.vocab_size = hdf5::read_number(meta, "vocab_size", place);
+  if (hdf5::has_attribute(meta, "vocab_size", location)) {
+    header.vocab_size = hdf5::read_number(meta, "vocab_size", location);
   }
   header.creator = text_if_present("creator");
   header.sources = text_if_present("sources");
@@ -126,11 +126,12 @@ void ShardReader::read(std::uint64_t begin, std::uint64_t count, std::uint32_t* 
 
 std::vector<ShardException> ShardReader::exceptions() const {
   const hdf5::Session session;
-  const Place place{path_.string(), "/exceptions", Access::kRead};
-  const Handle type(RELMPI_HDF5(place, H5Tcreate, H5T_COMPOUND, sizeof(ShardException)), H5Tclose);
-  RELMPI_HDF5(place, H5Tinsert, type, "position", offsetof(ShardException, position), H5T_NATIVE_UINT64);
-  RELMPI_HDF5(place, H5Tinsert, type, "code_point", offsetof(ShardException, code_point), H5T_NATIVE_UINT32);
-  RELMPI_HDF5(place, H5Tinsert, type, "side", offsetof(ShardException, side), H5T_NATIVE_UINT8);
+  const Location location{path_.string(), "/exceptions", Access::kRead};
+  const Handle type(RELMPI_HDF5(location, H5Tcreate, H5T_COMPOUND, sizeof(ShardException)), H5Tclose);
+  RELMPI_HDF5(location, H5Tinsert, type, "position", offsetof(ShardException, position), H5T_NATIVE_UINT64);
+  RELMPI_HDF5(location, H5Tinsert, type, "code_point", offsetof(ShardException, code_point),
+              H5T_NATIVE_UINT32);
+  RELMPI_HDF5(location, H5Tinsert, type, "side", offsetof(ShardException, side), H5T_NATIVE_UINT8);
   std::vector<ShardException> all(exceptions_.size());
   exceptions_.read(type, 0, all.size(), all.data());
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -171,7 +172,8 @@ TextPair restore_text(const ShardReader& shard, const std::vector<ShardException
     for (std::size_t i = 0; i < length; ++i) {
       if (text[side][i] != 0 || restored[side][i]) continue;
       throw InputError(
-          "{}: /{}: id {} at position {} is no character of the vocabulary, and /exceptions has none: {}",
+          "{}: /{}: id {} at position {} is not a character of the vocabulary, and /exceptions does not say "
+          "which it was: {}",
           shard.path().string(), side == 0 ? "source" : "target", ids[side][i], begin + i, kRemedy);
     }
   }

@@ -12,16 +12,16 @@ namespace {
 using hdf5::Access;
 using hdf5::Column;
 using hdf5::Handle;
-using hdf5::Place;
+using hdf5::Location;
 
 constexpr std::uint64_t kNarrowVocabulary = 65536;
 constexpr std::size_t kStoredExceptionBytes = 8 + 4 + 1;
 
-Handle exception_type(bool stored, const Place& place) {
+Handle exception_type(bool stored, const Location& location) {
   const std::size_t bytes = stored ? kStoredExceptionBytes : sizeof(ShardException);
-  Handle type(RELMPI_HDF5(place, H5Tcreate, H5T_COMPOUND, bytes), H5Tclose);
+  Handle type(RELMPI_HDF5(location, H5Tcreate, H5T_COMPOUND, bytes), H5Tclose);
   const auto insert = [&](const char* name, std::size_t packed, std::size_t offset, hid_t element) {
-    RELMPI_HDF5(place, H5Tinsert, type, name, stored ? packed : offset, element);
+    RELMPI_HDF5(location, H5Tinsert, type, name, stored ? packed : offset, element);
   };
   insert("position", 0, offsetof(ShardException, position), H5T_STD_U64LE);
   insert("code_point", 8, offsetof(ShardException, code_point), H5T_STD_U32LE);
@@ -66,8 +66,8 @@ ShardWriter::ShardWriter(const std::filesystem::path& path, const Vocabulary& vo
   source_column_ = Column::create(file_, name, "/source", stored, memory, kShardChunk);
   target_column_ = Column::create(file_, name, "/target", stored, memory, kShardChunk);
   offsets_column_ = Column::create(file_, name, "/offsets", H5T_STD_U64LE, H5T_NATIVE_UINT64, kSmallChunk);
-  const Place place{name, "/exceptions", Access::kWrite};
-  const Handle packed = exception_type(true, place), loose = exception_type(false, place);
+  const Location location{name, "/exceptions", Access::kWrite};
+  const Handle packed = exception_type(true, location), loose = exception_type(false, location);
   exceptions_column_ = Column::create(file_, name, "/exceptions", packed, loose, kSmallChunk);
 }
 
@@ -77,7 +77,7 @@ void ShardWriter::encode(const std::u32string& text, std::uint8_t side, std::vec
   for (std::size_t i = 0; i < text.size(); ++i) {
     const std::int32_t id = vocabulary_.character_id(text[i]);
     ids.push_back(static_cast<std::uint32_t>(id));
-    // U+0000 is what the vocabulary says for "no character", so it is an exception even where it is a token.
+    // U+0000 is what the vocabulary says for "no character", so it is an exception even if it is a token.
     if (text[i] != 0 && vocabulary_.character(id) == text[i]) continue;
     exceptions_.push_back({header_.tokens + i, static_cast<std::uint32_t>(text[i]), side});
   }
@@ -113,22 +113,22 @@ void ShardWriter::flush(bool all) {
 void ShardWriter::finish() {
   const hdf5::Session session;
   flush(true);
-  const Place place{path_.string(), "/meta", Access::kWrite};
+  const Location location{path_.string(), "/meta", Access::kWrite};
   {
-    const Handle meta = hdf5::create_group(file_, "/meta", place);
-    hdf5::write_attribute(meta, "format_version", header_.format_version, place);
-    hdf5::write_attribute(meta, "vocab_xxh3", header_.vocab_xxh3, place);
-    hdf5::write_attribute(meta, "vocab_size", header_.vocab_size, place);
-    hdf5::write_attribute(meta, "sentences", header_.sentences, place);
-    hdf5::write_attribute(meta, "tokens", header_.tokens, place);
-    hdf5::write_attribute(meta, "creator", header_.creator, place);
-    hdf5::write_attribute(meta, "sources", header_.sources, place);
-    hdf5::write_attribute(meta, "selection", header_.selection, place);
-    if (!header_.noise.empty()) hdf5::write_attribute(meta, "noise", header_.noise, place);
+    const Handle meta = hdf5::create_group(file_, "/meta", location);
+    hdf5::write_attribute(meta, "format_version", header_.format_version, location);
+    hdf5::write_attribute(meta, "vocab_xxh3", header_.vocab_xxh3, location);
+    hdf5::write_attribute(meta, "vocab_size", header_.vocab_size, location);
+    hdf5::write_attribute(meta, "sentences", header_.sentences, location);
+    hdf5::write_attribute(meta, "tokens", header_.tokens, location);
+    hdf5::write_attribute(meta, "creator", header_.creator, location);
+    hdf5::write_attribute(meta, "sources", header_.sources, location);
+    hdf5::write_attribute(meta, "selection", header_.selection, location);
+    if (!header_.noise.empty()) hdf5::write_attribute(meta, "noise", header_.noise, location);
   }
   for (Column* column : {&source_column_, &target_column_, &offsets_column_, &exceptions_column_})
     column->close();
-  const Place whole{path_.string(), "", Access::kWrite};
+  const Location whole{path_.string(), "", Access::kWrite};
   RELMPI_HDF5(whole, H5Fflush, file_, H5F_SCOPE_GLOBAL);
   file_.close("H5Fclose", whole);
   fsync_path(path_);

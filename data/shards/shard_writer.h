@@ -12,20 +12,17 @@
 namespace relmpi {
 
 // One HDF5 file of sentence pairs (format version 1):
-//   /source, /target  ids of all sentences end to end; uint16, or uint32 where the vocabulary has more than
-//   65,536 /offsets          uint64 (sentences + 1): sentence i is [offsets[i], offsets[i + 1]) /exceptions
-//   records (position uint64, code_point uint32, side uint8: 0 source, 1 target), by position, then
-//                     side: each character that its id does not give back. position counts from the shard's
-//                     start
-//   /meta             attributes format_version, vocab_xxh3, vocab_size, sentences, tokens, creator, and as
-//   JSON texts
-//                     sources (file names and XXH3-128), selection (how sentences were chosen), noise (where
-//                     synthetic)
+// - /source, /target: ids of all sentences end to end; uint16, or uint32 for a vocabulary of more than 65,536
+// - /offsets: uint64 (sentences + 1); sentence i is [offsets[i], offsets[i + 1])
+// - /exceptions: each character that its id does not give back, as records (position uint64, counted from the
+//   shard's start; code_point uint32; side uint8: 0 source, 1 target), by position, then side
+// - /meta: attributes format_version, vocab_xxh3, vocab_size, sentences, tokens, creator, and as JSON texts
+//   sources (file names and XXH3-128), selection (how sentences were chosen), noise (if synthetic)
 // Every data set has Fletcher32 checksums and the metadata its own; no time stamps: equal input gives equal
 // bytes.
 constexpr std::uint64_t kShardFormat = 1;
-constexpr std::uint64_t kShardChunk =
-    16384;  // elements of a chunk: a block of 1,024 sentences touches three or four
+// Elements of a chunk: a block of 1,024 sentences touches three or four.
+constexpr std::uint64_t kShardChunk = 16384;
 constexpr std::uint64_t kSmallChunk = 4096;       // of offsets and exceptions, which are fewer
 constexpr std::int64_t kLongestSentence = 65535;  // lengths are kept in 16 bits
 
@@ -51,7 +48,7 @@ struct ShardHeader {
 class ShardWriter {
  public:
   // Of `header` the texts are taken; counts and vocabulary are filled in here. The file is created at once:
-  // give a temporary place. Throws RuntimeError where writing fails.
+  // give a temporary place. Throws RuntimeError if writing fails.
   ShardWriter(const std::filesystem::path& path, const Vocabulary& vocabulary, ShardHeader header);
   ~ShardWriter();
 
@@ -77,7 +74,7 @@ class ShardWriter {
   std::vector<ShardException> exceptions_;
 };
 
-// Reads one shard. The caller has hashed the file before, where a hash is known.
+// Reads one shard. The caller has hashed the file before, if a hash is known.
 class ShardReader {
  public:
   // Throws InputError, naming file and data set, for anything that is not a shard of format version 1 whose
@@ -109,7 +106,7 @@ class ShardReader {
 };
 
 // Restores the text of the characters [begin, end) of a shard from their ids and the shard's exceptions.
-// Throws InputError where an id has no character and no exception says which it was.
+// Throws InputError if an id has no character and no exception says which it was.
 TextPair restore_text(const ShardReader& shard, const std::vector<ShardException>& exceptions,
                       const Vocabulary& vocabulary, std::uint64_t begin, std::uint64_t end);
 

@@ -117,10 +117,10 @@ void report_bad_lines(const ShardingOptions& options, const ShardingReport& repo
   if (options.strict) {
     const auto& first = examples.front();
     throw InputError(
-        "{} of {} lines are bad, the first {}:{} ({}: {}); mend them, or leave out --strict to skip them",
+        "{} of {} lines are bad, the first {}:{} ({}: {}); fix them, or leave out --strict to skip them",
         total, report.read, first.file, first.line, name_of(first.kind), first.detail);
   }
-  spdlog::warn("{} of {} lines are no sentence pairs and were skipped", total, report.read);
+  spdlog::warn("{} of {} lines are not sentence pairs and were skipped", total, report.read);
 }
 
 // The folders this run is answerable for: with a split all three, so that no old one is left beside new ones.
@@ -141,7 +141,7 @@ void check_out(const ShardingOptions& options) {
     const std::filesystem::path folder = options.out / name;
     if (!std::filesystem::exists(folder)) continue;
     if (!std::filesystem::is_directory(folder)) {
-      throw InputError("{} is there and is no folder; give another --out", folder.string());
+      throw InputError("{} exists and is not a folder; give another --out", folder.string());
     }
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
       if (!options.overwrite) {
@@ -191,7 +191,7 @@ void ShardingOptions::validate() const {
   double sum = 0;
   for (const double share : split) {
     if (!(share >= 0))
-      throw InputError("--split: {} is no share; give three numbers >= 0 that add up to 1", share);
+      throw InputError("--split: {} is not a share; give three numbers >= 0 that add up to 1", share);
     sum += share;
   }
   if (split.size() != kSplitNames.size() || std::abs(sum - 1) > 1e-6) {
@@ -238,7 +238,7 @@ ShardingReport shard_pairs(const ShardingOptions& options, const Vocabulary& voc
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (counts[i] == 0) {
       if (splits && options.split[i] > 0)
-        spdlog::warn("{}: no sentence fell to this share, so no folder", names[i]);
+        spdlog::warn("{}: no sentence fell to this share, so there is no folder", names[i]);
       continue;
     }
     writers[i] = std::make_unique<FolderWriter>(options.out / names[i], counts[i], options.shards, vocabulary,

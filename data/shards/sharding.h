@@ -16,7 +16,7 @@ constexpr std::array<const char*, 3> kSplitNames = {"train", "validation", "test
 struct ShardingOptions {
   std::vector<std::filesystem::path> pairs;
   std::filesystem::path out;
-  std::int64_t shards = 1;        // of each folder; fewer where there are fewer sentences
+  std::int64_t shards = 1;        // of each folder; fewer if there are fewer sentences
   std::vector<double> split;      // shares of train, validation, test; empty = everything into `folder`
   std::string folder = "train";   // where everything goes without a split
   std::int64_t max_length = 128;  // characters of one side
@@ -49,7 +49,7 @@ std::size_t split_of(const std::u32string& target, std::uint64_t seed, const std
 // each. Reads the pairs twice: the first pass counts, so that bad input ends the run before anything is
 // written and shards get equal numbers of sentences, in the order of the input. Nothing appears under OUT
 // unless everything went well. Throws InputError: bad options; an input that cannot be read; bad lines with
-// `strict`; no sentence left; folders that are there already.
+// `strict`; no sentence left; folders that exist already.
 ShardingReport shard_pairs(const ShardingOptions& options, const Vocabulary& vocabulary);
 
 }  // namespace relmpi

@@ -28,7 +28,7 @@ struct ConfusionSet {
   // The lists of kSameSound, kSimilarSound or kSimilarShape.
   Lists& lists(ErrorKind kind);
   const Lists& lists(ErrorKind kind) const;
-  // How often the character occurs; 0 where it was not counted.
+  // How often the character occurs; 0 if it was not counted.
   std::int64_t count(char32_t character) const;
 
   // Puts each list, and `frequent`, in order of falling count (equal counts keep their order).

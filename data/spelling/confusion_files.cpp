@@ -40,12 +40,12 @@ class Reader {
   ConfusionSet::Lists lists(const char* kind) const {
     ConfusionSet::Lists out;
     for (const auto& [key, value] : part(kind, Json::value_t::object).items()) {
-      const auto place = std::string(kind) + "." + key;
-      auto list = characters(place, value);
-      if (std::ranges::find(list, character(place, key)) != list.end()) {
-        throw InputError("{}: {}: the character is in its own list", name_, place);
+      const auto source = std::string(kind) + "." + key;
+      auto list = characters(source, value);
+      if (std::ranges::find(list, character(source, key)) != list.end()) {
+        throw InputError("{}: {}: the character is in its own list", name_, source);
       }
-      out.emplace(character(place, key), std::move(list));
+      out.emplace(character(source, key), std::move(list));
     }
     return out;
   }
@@ -57,11 +57,11 @@ class Reader {
   std::unordered_map<char32_t, std::int64_t> counts() const {
     std::unordered_map<char32_t, std::int64_t> out;
     for (const auto& [key, value] : part("counts", Json::value_t::object).items()) {
-      const auto place = "counts." + key;
+      const auto source = "counts." + key;
       if (!is_whole_number(value) || value.get<std::int64_t>() < 0) {
-        throw InputError("{}: {}: {} is not a count", name_, place, value.dump());
+        throw InputError("{}: {}: {} is not a count", name_, source, value.dump());
       }
-      out.emplace(character(place, key), value.get<std::int64_t>());
+      out.emplace(character(source, key), value.get<std::int64_t>());
     }
     return out;
   }
@@ -75,20 +75,20 @@ class Reader {
     return *found;
   }
 
-  char32_t character(const std::string& place, const std::string& key) const {
+  char32_t character(const std::string& source, const std::string& key) const {
     const char32_t result = one_character(key);
-    if (result == 0) throw InputError("{}: {}: '{}' is not one character", name_, place, key);
+    if (result == 0) throw InputError("{}: {}: '{}' is not one character", name_, source, key);
     return result;
   }
 
-  std::vector<char32_t> characters(const std::string& place, const Json& value) const {
-    if (!value.is_string()) throw InputError("{}: {}: a string of characters is needed", name_, place);
+  std::vector<char32_t> characters(const std::string& source, const Json& value) const {
+    if (!value.is_string()) throw InputError("{}: {}: a string of characters is needed", name_, source);
     const auto text = decode_utf8(value.get<std::string>()).value_or(U"");
     std::unordered_set<char32_t> seen;
     for (char32_t c : text) {
-      if (c == 0) throw InputError("{}: {}: U+0000 is no character to write", name_, place);
+      if (c == 0) throw InputError("{}: {}: U+0000 cannot be written", name_, source);
       if (!seen.insert(c).second)
-        throw InputError("{}: {}: {} is there twice", name_, place, encode_utf8({&c, 1}));
+        throw InputError("{}: {}: {} appears twice", name_, source, encode_utf8({&c, 1}));
     }
     return {text.begin(), text.end()};
   }

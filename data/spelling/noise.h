@@ -27,7 +27,7 @@ struct NoiseOptions {
 };
 
 // How writers err, one character at a time: P(written x | meant y, an error happened). A kind is drawn by
-// `mix` among the kinds that y has, then x from y's list of that kind with weight sqrt(count of x) (1 where
+// `mix` among the kinds that y has, then x from y's list of that kind with weight sqrt(count of x) (1 if
 // it was not counted).
 class NoiseChannel {
  public:
@@ -42,7 +42,7 @@ class NoiseChannel {
   // One error. `meant` must be a character that can_err().
   std::pair<char32_t, ErrorKind> draw(char32_t meant, Random& random) const;
 
-  // All x with their probabilities (sum 1), in order of code point; empty where no error can happen.
+  // All x with their probabilities (sum 1), in order of code point; empty if no error can happen.
   std::vector<std::pair<char32_t, double>> probabilities(char32_t meant) const;
 
   // The same without the frequent characters, whose part is a rank-one term that inverting the channel treats
@@ -66,7 +66,7 @@ class NoiseChannel {
 
   Weighted weigh(const ConfusionSet& confusion, const std::vector<char32_t>& list, char32_t without,
                  const std::function<bool(char32_t)>& allowed) const;
-  // Probability of each kind for this character; all 0 where no error can happen.
+  // Probability of each kind for this character; all 0 if no error can happen.
   ErrorMix shares(char32_t meant) const;
 
   ErrorMix mix_;

@@ -29,11 +29,11 @@ std::int64_t bytes_of(const std::vector<std::filesystem::path>& files) {
   return bytes;
 }
 
-// Counts a line that is no sentence.
+// Counts a line that is not a sentence.
 void skip(TextReport& report, const std::filesystem::path& file, std::int64_t line, const char* kind,
           std::int64_t& count, bool strict) {
   if (strict)
-    throw InputError("{}:{}: {} (--strict); mend the line or leave --strict out", file.string(), line, kind);
+    throw InputError("{}:{}: {} (--strict); fix the line or leave out --strict", file.string(), line, kind);
   ++count;
   if (report.examples.size() < TextReport::kMostExamples)
     report.examples.push_back({file.string(), line, kind});

@@ -13,7 +13,7 @@ namespace relmpi {
 using CharacterCounts = std::vector<std::int64_t>;
 CharacterCounts no_counts();
 
-// What reading text files met. Lines that are no sentence are counted by kind and skipped.
+// What reading text files met. Lines that are not sentences are counted by kind and skipped.
 struct TextReport {
   struct Example {
     std::string file;
@@ -30,7 +30,7 @@ struct TextReport {
 
   // {"lines":n,"sentences":n,"skipped":{"invalid_utf8":n,"empty":n},"examples":[{"file","line","kind"}]}
   nlohmann::json json() const;
-  // One warning in the log for each example, and one with the sums. Nothing where no line was skipped.
+  // One warning in the log for each example, and one with the sums. Nothing if no line was skipped.
   void log() const;
 };
 

@@ -44,7 +44,7 @@ Vocabulary Vocabulary::from_bytes(std::string bytes, const std::string& name) {
     if (text->empty()) throw InputError("{}:{}: empty token; a vocabulary has one token a line", name, i + 1);
     const auto [other, fresh] = vocabulary.ids_.emplace(token, id);
     if (!fresh) {
-      throw InputError("{}:{}: the token '{}' is already in line {}; leave one of them", name, i + 1, token,
+      throw InputError("{}:{}: the token '{}' is already in line {}; keep one of them", name, i + 1, token,
                        other->second + 1);
     }
     if (text->size() == 1) {

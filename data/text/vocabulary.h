@@ -24,7 +24,7 @@ class Vocabulary {
   std::int32_t find(std::string_view token) const;
   // The id of one character: as it is, else in lower case, else [UNK].
   std::int32_t character_id(char32_t character) const;
-  // The character whose token is `id`; 0 where the token is not a single character ([UNK], "##a", ...).
+  // The character whose token is `id`; 0 if the token is not a single character ([UNK], "##a", ...).
   char32_t character(std::int32_t id) const { return characters_.at(static_cast<std::size_t>(id)); }
 
   std::int32_t pad() const { return pad_; }

@@ -14,7 +14,7 @@ struct AddedToken {
   std::int32_t id = 0;
   std::string content;
   bool special = false;
-  bool single_word = false;  // only where no letter or digit touches it
+  bool single_word = false;  // only if no letter or digit touches it
   bool lstrip = false;       // takes the white space before it
   bool rstrip = false;       // takes the white space behind it
   bool normalized = false;   // looked for in the text after normalisation
@@ -38,7 +38,7 @@ class AddedTokenFinder {
   bool empty() const { return tokens_.empty(); }
 
  private:
-  // The longest token that begins at a place; nullptr where there is none.
+  // The longest token that begins at a place; nullptr if there is none.
   const AddedToken* longest_at(std::string_view text, std::size_t at) const;
 
   std::vector<AddedToken> tokens_;

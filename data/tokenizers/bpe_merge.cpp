@@ -109,7 +109,7 @@ void BpeMerges::merge_long(std::vector<std::int32_t>& symbols) const {
     queue.pop();
     if (gone[place] || next[place] == kNone) continue;
     const Place right = next[place];
-    // Each pair has a rank of its own; another one, or none, where a part has merged with its other
+    // Each pair has a rank of its own; another one, or none, if a part has merged with its other
     // neighbour.
     const Entry* entry = find(symbols[place], symbols[right]);
     if (entry == nullptr || entry->rank != rank) continue;

@@ -29,7 +29,7 @@ struct EncodeOptions {
 
 // A byte of the text that no token stands for.
 struct DroppedByte {
-  std::size_t place = 0;  // in the text; where NFC changed the text, in what NFC made of it
+  std::size_t place = 0;  // in the text; if NFC changed the text, in what NFC made of it
   std::uint8_t byte = 0;
 };
 
@@ -37,7 +37,7 @@ struct Encoding {
   std::vector<std::int32_t> ids;
   // The tokens as the file writes them ("Ġworld"); an added one as the text has it.
   std::vector<std::string> tokens;
-  // Hugging Face's library leaves these bytes out where the file has no unk_token, and so does this one.
+  // Hugging Face's library leaves these bytes out if the file has no unk_token, and so does this one.
   std::vector<DroppedByte> dropped;
 };
 
@@ -71,7 +71,7 @@ class BpeTokenizer {
   }
   // The token as the file writes it. Throws InputError for an id without one.
   const std::string& token(std::int32_t id) const;
-  // The id of such a token; nothing where there is none.
+  // The id of such a token; nothing if there is none.
   std::optional<std::int32_t> id(std::string_view token) const;
   bool is_special(std::int32_t id) const {
     return id >= 0 && id < vocabulary_size() && special_[static_cast<std::size_t>(id)];

@@ -108,7 +108,7 @@ std::optional<std::vector<ChatMessage>> parse_messages(const std::string& text) 
   if (!Json::accept(text)) {
     if (text.compare(first, 2, "[{") == 0)
       throw InputError(
-          "the text begins like a conversation, [{{\"role\": .., but is no JSON: is its end missing?");
+          "the text begins like a conversation, [{{\"role\": .., but is not JSON: is its end missing?");
     return std::nullopt;
   }
   const Json document = parse_json(text, "messages");
@@ -137,9 +137,8 @@ ChatTemplate ChatTemplate::from_source(const std::string& source, const std::str
       return ChatTemplate(ChatFamily::kChatMl);
   }
   throw InputError(
-      "{}: the chat template is none that is known (ChatML, SmolLM2, Qwen2, Qwen2.5, Qwen3); write the "
-      "prompts out "
-      "as plain text, without --chat",
+      "{}: the chat template is not one that relmpi knows (ChatML, SmolLM2, Qwen2, Qwen2.5, Qwen3); write "
+      "the prompts out as plain text, without --chat",
       name);
 }
 

@@ -12,14 +12,14 @@ struct ChatMessage {
   std::string content;
 };
 
-// A conversation as the JSON array [{"role":..,"content":..}, ...]; nothing where the text is no JSON array
-// of objects (it is then plain text). Throws InputError where it is one, but its objects are no messages, and
-// where it begins like one, with "[{", but breaks off.
+// A conversation as the JSON array [{"role":..,"content":..}, ...]; nothing if the text is no JSON array
+// of objects (it is then plain text). Throws InputError if it is one, but its objects are no messages, and
+// if it begins like one, with "[{", but breaks off.
 std::optional<std::vector<ChatMessage>> parse_messages(const std::string& text);
 
 // The families of models whose way to write a conversation is known. All are ChatML:
 // "<|im_start|>ROLE\nCONTENT<|im_end|>\n" for each message. They differ in the system message that stands
-// first where the conversation has none, and in what becomes of the assistant's reasoning.
+// first if the conversation has none, and in what becomes of the assistant's reasoning.
 enum class ChatFamily { kChatMl, kSmolLm2, kQwen2, kQwen25, kQwen3 };
 
 // A model's chat template as code: the same text as the Jinja template in its folder gives for conversations
@@ -29,7 +29,7 @@ class ChatTemplate {
   explicit ChatTemplate(ChatFamily family) : family_(family) {}
 
   // The family of a model's folder (or of a file in it), by the marks of the template in
-  // tokenizer_config.json or chat_template.jinja. Throws InputError where there is none or an unknown one.
+  // tokenizer_config.json or chat_template.jinja. Throws InputError if there is none or an unknown one.
   static ChatTemplate load(const std::filesystem::path& path);
   // The family of a template's source; `name` is the file's, for the error.
   static ChatTemplate from_source(const std::string& source, const std::string& name);

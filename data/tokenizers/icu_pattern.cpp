@@ -134,7 +134,7 @@ bool is_portable_property(const std::string& name) {
   return own != nullptr && name == own;  // ICU takes other spellings too
 }
 
-// The length of the construct that a backslash begins; 0 where libraries read it differently.
+// The length of the construct that a backslash begins; 0 if libraries read it differently.
 std::size_t portable_escape(std::string_view rest) {
   if (rest.size() < 2) return 0;
   const char kind = rest[1];

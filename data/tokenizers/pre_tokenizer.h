@@ -39,7 +39,7 @@ class PreTokenizerRun {
   explicit PreTokenizerRun(const PreTokenizer& rules);
 
   // Calls `sink` for each piece, from the left, none of them empty. The text must be valid UTF-8. Throws
-  // InputError where a regular expression cannot cope with the text.
+  // InputError if a regular expression cannot cope with the text.
   void split(std::string_view text, const Sink& sink);
 
  private:

@@ -19,7 +19,7 @@ class PatternMatcher {
   virtual ~PatternMatcher() = default;
   // The text, valid UTF-8, that next() goes through; it must stay until then.
   virtual void start(std::string_view text) = 0;
-  // The next match, none of which overlap; false after the last one. Throws InputError where the text is too
+  // The next match, none of which overlap; false after the last one. Throws InputError if the text is too
   // much for the pattern.
   virtual bool next(TextRange& match) = 0;
 };

@@ -15,7 +15,7 @@ class StreamingDecoder {
 
   // The text that is certain now: without the bytes at the end that may become a character.
   std::string push(std::int32_t id);
-  // The rest, U+FFFD for an incomplete character; the decoder then begins anew.
+  // The rest, U+FFFD for an incomplete character; the decoder then starts over.
   std::string finish();
 
  private:

@@ -13,34 +13,34 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::int32_t id_of(const Json& value, const std::string& place) {
+std::int32_t id_of(const Json& value, const std::string& source) {
   if (!is_whole_number(value) || value.get<std::int64_t>() < 0 ||
       value.get<std::int64_t>() >= std::numeric_limits<std::int32_t>::max())
-    throw InputError("{}: {} is no token id (a whole number, 0 to 2^31 - 2)", place,
+    throw InputError("{}: {} is no token id (a whole number, 0 to 2^31 - 2)", source,
                      JsonFields::shown(value));
   return value.get<std::int32_t>();
 }
 
 // Puts a token at its id. Ids may leave gaps, but small ones: the tables are as long as the largest id.
 void place_token(TokenizerDescription& out, std::vector<bool>& taken, const std::string& token,
-                 std::int32_t id, std::size_t tokens, const std::string& place) {
+                 std::int32_t id, std::size_t tokens, const std::string& source) {
   const auto at = static_cast<std::size_t>(id);
   if (at >= 2 * tokens + 65536)
-    throw InputError("{}: the token {} has id {}, far above the number of tokens ({})", place,
+    throw InputError("{}: the token {} has id {}, far above the number of tokens ({})", source,
                      Json(token).dump(), id, tokens);
   if (at >= taken.size()) {
     taken.resize(at + 1, false);
     out.tokens.resize(at + 1);
   }
   if (taken[at])
-    throw InputError("{}: the tokens {} and {} have the same id {}", place, Json(out.tokens[at]).dump(),
+    throw InputError("{}: the tokens {} and {} have the same id {}", source, Json(out.tokens[at]).dump(),
                      Json(token).dump(), id);
   taken[at] = true;
   out.tokens[at] = token;
   out.ids.add(token, id);
 }
 
-// The two tokens of a merge, "a b" or ["a", "b"]; nothing where it is neither.
+// The two tokens of a merge, "a b" or ["a", "b"]; nothing if it is neither.
 std::optional<std::pair<std::string_view, std::string_view>> parts_of(const Json& merge) {
   if (merge.is_string()) {
     const std::string_view text = merge.get_ref<const std::string&>();
@@ -64,12 +64,12 @@ BpeMerges read_merges(const JsonFields& model, const PieceTable& ids) {
     if (merge.is_string() && merge.get_ref<const std::string&>().starts_with("#version")) continue;
     const auto parts = parts_of(merge);
     if (!parts)
-      throw InputError("{}: merges[{}]: {} is no merge; it must be \"a b\" or [\"a\", \"b\"]", model.place(),
+      throw InputError("{}: merges[{}]: {} is no merge; it must be \"a b\" or [\"a\", \"b\"]", model.source(),
                        rank, JsonFields::shown(merge));
     const auto id = [&](std::string_view token) {
       const std::int32_t found = ids.find(token);
       if (found < 0)
-        throw InputError("{}: merges[{}]: the token {} is not in the vocabulary", model.place(), rank,
+        throw InputError("{}: merges[{}]: the token {} is not in the vocabulary", model.source(), rank,
                          Json(std::string(token)).dump());
       return found;
     };
@@ -90,7 +90,7 @@ void refuse_unbuilt(const JsonFields& model) {
     if (!model.text(name, "").empty()) refuse_setting(model, name, model.at(name), "null or empty");
 }
 
-// What becomes of bytes without a token. Where every byte has one, nothing here counts.
+// What becomes of bytes without a token. If every byte has one, nothing here counts.
 void read_unknown(const JsonFields& model, TokenizerDescription& out) {
   const auto lacks = [&](char32_t character) {
     std::string token;
@@ -104,7 +104,7 @@ void read_unknown(const JsonFields& model, TokenizerDescription& out) {
   const std::int32_t unknown = out.ids.find(model.text("unk_token"));
   if (unknown < 0 && some_lack)
     throw InputError("{}: unk_token {} is not in the vocabulary, and there are bytes without a token",
-                     model.place(), JsonFields::shown(model.at("unk_token")));
+                     model.source(), JsonFields::shown(model.at("unk_token")));
   if (unknown >= 0) out.unknown = unknown;
 }
 
@@ -112,12 +112,12 @@ void read_model(const JsonFields& model, std::size_t added, TokenizerDescription
                 std::vector<bool>& taken) {
   refuse_unbuilt(model);
   const Json& vocabulary = model.object("vocab");
-  if (vocabulary.empty()) throw InputError("{}: the vocabulary is empty", model.place());
-  const std::string place = model.place() + ": vocab";
+  if (vocabulary.empty()) throw InputError("{}: the vocabulary is empty", model.source());
+  const std::string source = model.source() + ": vocab";
   out.ids = PieceTable(vocabulary.size() + added);
   out.tokens.reserve(vocabulary.size() + added);
   for (const auto& [token, value] : vocabulary.items())
-    place_token(out, taken, token, id_of(value, place), vocabulary.size() + added, place);
+    place_token(out, taken, token, id_of(value, source), vocabulary.size() + added, source);
   out.model_tokens = static_cast<std::int32_t>(vocabulary.size());
   out.of_model = taken;
   out.merges = read_merges(model, out.ids);
@@ -128,52 +128,52 @@ void read_model(const JsonFields& model, std::size_t added, TokenizerDescription
 
 // Hugging Face's library numbers added tokens itself: as in the vocabulary, else behind everything so far. A
 // file that says otherwise would mean other ids there than here.
-void read_added(const Json& list, const std::string& place, TokenizerDescription& out,
+void read_added(const Json& list, const std::string& source, TokenizerDescription& out,
                 std::vector<bool>& taken) {
-  if (!list.is_array()) throw InputError("{}: an array was expected", place);
+  if (!list.is_array()) throw InputError("{}: an array was expected", source);
   std::unordered_map<std::string, AddedToken> seen;
   std::int32_t next = out.model_tokens;
   for (std::size_t i = 0; i < list.size(); ++i) {
-    const JsonFields fields(list[i], fmt::format("{}[{}]", place, i));
+    const JsonFields fields(list[i], fmt::format("{}[{}]", source, i));
     AddedToken token;
     token.content = fields.text("content");
-    token.id = id_of(fields.at("id"), fields.place());
+    token.id = id_of(fields.at("id"), fields.source());
     token.special = fields.flag("special", false);
     token.single_word = fields.flag("single_word", false);
     token.lstrip = fields.flag("lstrip", false);
     token.rstrip = fields.flag("rstrip", false);
     token.normalized = fields.flag("normalized", !token.special);
-    if (token.content.empty()) throw InputError("{}: the content is empty", fields.place());
+    if (token.content.empty()) throw InputError("{}: the content is empty", fields.source());
     const auto [first, fresh] = seen.try_emplace(token.content, token);
     if (!fresh && first->second == token) continue;
     if (!fresh)
-      throw InputError("{}: the token {} is there twice, with other settings; leave one of them",
-                       fields.place(), Json(token.content).dump());
+      throw InputError("{}: the token {} appears twice, with different settings; keep one of them",
+                       fields.source(), Json(token.content).dump());
     const std::int32_t of_model = out.ids.find(token.content);
     const std::int32_t expected = of_model < 0 ? next : of_model;
     if (token.id != expected)
       throw InputError(
           "{}: the token {} has id {}, but Hugging Face's tokenizers gives it {}; write the file with them "
           "again",
-          fields.place(), Json(token.content).dump(), token.id, expected);
+          fields.source(), Json(token.content).dump(), token.id, expected);
     if (of_model < 0)
       place_token(out, taken, token.content, token.id,
-                  list.size() + static_cast<std::size_t>(out.model_tokens), fields.place());
+                  list.size() + static_cast<std::size_t>(out.model_tokens), fields.source());
     next = std::max(next, token.id + 1);
     out.added.push_back(std::move(token));
   }
 }
 
-bool reads_nfc(const Json* normalizer, const std::string& place) {
+bool reads_nfc(const Json* normalizer, const std::string& source) {
   if (normalizer == nullptr) return false;
-  const JsonFields fields(*normalizer, place);
+  const JsonFields fields(*normalizer, source);
   const std::string type = fields.text("type");
   if (type == "NFC") return true;
   if (type != "Sequence") refuse_setting(fields, "type", fields.at("type"), "null, NFC or a Sequence of it");
   bool nfc = false;
   const Json& parts = fields.array("normalizers");
   for (std::size_t i = 0; i < parts.size(); ++i)
-    nfc = reads_nfc(&parts[i], fmt::format("{}.normalizers[{}]", place, i)) || nfc;
+    nfc = reads_nfc(&parts[i], fmt::format("{}.normalizers[{}]", source, i)) || nfc;
   return nfc;
 }
 

@@ -13,11 +13,11 @@
 
 namespace relmpi {
 
-// What a Hugging Face tokenizer.json says, where it is a byte-level BPE tokenizer.
+// What a Hugging Face tokenizer.json says, if it is a byte-level BPE tokenizer.
 struct TokenizerDescription {
   std::vector<std::string>
-      tokens;      // by id, model and added ones, as written in the file; "" where an id has none
-  PieceTable ids;  // by token
+      tokens;                     // by id, model and added ones, as written in the file; "" if an id has none
+  PieceTable ids;                 // by token
   std::int32_t model_tokens = 0;  // how many of them are the model's
   std::vector<bool> of_model;     // by id: whether the model has it
   BpeMerges merges;

@@ -47,7 +47,7 @@ class WordMatcher : public PatternMatcher {
     return at;
   }
 
-  // The end of one of 's 't 'm 'd 'll 've 're at the apostrophe, or `begin` where there is none. Unicode
+  // The end of one of 's 't 'm 'd 'll 've 're at the apostrophe, or `begin` if there is none. Unicode
   // folds U+017F to s.
   std::size_t contraction(std::size_t begin, bool any_case) const {
     const auto letter = [&](std::size_t at) {

@@ -1,5 +1,6 @@
 #include "base/json.h"
 #include "base/torch_headers.h"
+#include "base/units.h"
 #include "dist/commands/commands.h"
 #include "dist/commands/tables.h"
 #include "dist/ranks/job.h"

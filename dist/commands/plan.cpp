@@ -52,9 +52,9 @@ void add_options(CLI::App& app, PlanOptions& options) {
       "auto (even shares, as balanced), balanced_low_0 (GPU 0 takes what is left over), sequential (fill "
       "one GPU after the other), cuda:N, cpu, GPUs to share such as 0,1, or FILE.json: prefix -> GPU, "
       "\"cpu\" or \"disk\"");
-  app.add_option("--device-id", options.where.placement.device_id, "one GPU; --device-map goes before");
+  app.add_option("--device-id", options.where.placement.device_id, "one GPU; --device-map takes precedence");
   app.add_option("--device", options.where.placement.device,
-                 "auto, cpu, cuda or cuda:N; --device-id goes before");
+                 "auto, cpu, cuda or cuda:N; --device-id takes precedence");
   app.add_option(
       "--max-memory", options.where.max_memory,
       "bytes that weights may take, such as 0=24GiB,1=24GiB,cpu=64GiB; default: what is free here. GB "
@@ -66,8 +66,9 @@ void add_options(CLI::App& app, PlanOptions& options) {
   app.add_option("--length", options.length,
                  "tokens of a text, prompt and answer; default: the model's context, at most 4096");
   app.footer(
-      "The maps are those of Hugging Face Accelerate 1.15; no GPU is needed where --max-memory names them.\n"
-      "relmpi-eval plans with --reserve auto for its own batch and lengths; ask so to see what it will do.\n"
+      "The maps are those of Hugging Face Accelerate 1.15; no GPU is needed if --max-memory names them.\n"
+      "relmpi-eval plans with --reserve auto for its own batch and lengths; give the same here to see its "
+      "plan.\n"
       "  relmpi-doctor plan --model-config Qwen3-8B --max-memory 0=24GiB,1=24GiB,cpu=64GiB\n"
       "      Does it fit on two cards, and which layers go where?\n"
       "  relmpi-doctor plan --model-config Qwen3-8B --batch 8 --length 4096 --reserve auto\n"
@@ -75,7 +76,7 @@ void add_options(CLI::App& app, PlanOptions& options) {
       "  relmpi-doctor plan --model-config Qwen3-8B --device-map balanced_low_0\n"
       "      Leaves GPU 0 as free as can be, for a draft model beside it.\n"
       "  relmpi-doctor plan --model-config Qwen3-8B --device-map my_map.json --json\n"
-      "      Checks a map of your own: each layer has a place, and it is there.");
+      "      Checks a map of your own: each layer has a device, and the device exists.");
 }
 
 LlmPlan make_plan(const PlanOptions& options) {

@@ -8,7 +8,7 @@
 namespace relmpi {
 
 // Energy that a GPU has used, from NVIDIA's management library, which is opened when this is made. Without a
-// GPU, without the library or where the GPU does not count, there is no number and no error.
+// GPU, without the library or if the GPU does not count, there is no number and no error.
 class EnergyMeter {
  public:
   explicit EnergyMeter(at::Device device);

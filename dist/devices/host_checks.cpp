@@ -72,7 +72,7 @@ void check_network(const HostFacts& f, std::vector<std::string>& out) {
         "this host has no network interface but loopback: ranks of other hosts cannot be reached");
   if (f.ranks > 1 && f.ipv4_interfaces == 0 && f.ipv6_interfaces > 0)
     out.emplace_back(
-        "this host has IPv6 addresses alone. NCCL takes them with NCCL_SOCKET_FAMILY=AF_INET6; Open MPI "
+        "this host has only IPv6 addresses. NCCL takes them with NCCL_SOCKET_FAMILY=AF_INET6; Open MPI "
         "needs "
         "OMPI_MCA_oob_tcp_disable_ipv6_family=0 OMPI_MCA_btl_tcp_disable_family=4 and a build with IPv6");
   if (f.ranks > 1 && f.on_gpu && f.ipv4_interfaces == 0 && f.ipv6_interfaces == 0)

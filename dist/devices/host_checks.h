@@ -15,7 +15,7 @@ struct HostFacts {
   bool on_gpu = false;
   int visible_gpus = 0;
   bool gpu_device_files = false;  // /dev/nvidia0
-  double shm_bytes = 0;           // size of /dev/shm; 0 where there is none
+  double shm_bytes = 0;           // size of /dev/shm; 0 if there is none
   int ipv4_interfaces = 0;        // up, without loopback
   int ipv6_interfaces = 0;        // up, without loopback and link-local addresses
   bool free_port = true;          // a TCP port can be bound
@@ -28,10 +28,10 @@ int allowed_cores();
 // context on a GPU.
 HostFacts host_facts(HostFacts job);
 
-// What will hurt, each with its remedy; empty where all is well.
+// What will hurt, each with its remedy; empty if all is well.
 std::vector<std::string> findings(const HostFacts& facts);
 
-// Why mpirun would not start; "" where it would. Matters before a launch.
+// Why mpirun would not start; "" if it would. Matters before a launch.
 std::string launch_finding();
 
 }  // namespace relmpi

@@ -57,7 +57,7 @@ struct ModelTree {
   std::vector<std::string> no_split;  // classes whose modules stay in one place
 };
 
-// Bytes that weights may take. A place that is not named takes none, but for the disk: it takes all the rest,
+// Bytes that weights may take. A place that is not named takes none, except the disk: it takes all the rest,
 // whatever limit it has here.
 using MemoryLimits = std::map<Place, std::int64_t>;
 
@@ -71,7 +71,7 @@ enum class Strategy {
 struct DeviceMap {
   std::vector<std::pair<std::string, Place>> entries;
 
-  // Where a module or a tensor is: the longest prefix of whole components counts; null where none fits (a
+  // Where a module or a tensor is: the longest prefix of whole components counts; null if none fits (a
   // module that lies in several places).
   const Place* find(std::string_view name) const;
 };
@@ -86,7 +86,7 @@ std::int64_t model_bytes(const ModelTree& tree);
 
 // The limits that infer_device_map takes for the strategy: all GPUs but the last are lowered to an even share
 // plus 1.25 times the larger of one unsplittable layer and the mean of the modules without children. Throws
-// InputError where balanced_low_0 meets GPUs that are not numbered from 0 without gaps.
+// InputError if balanced_low_0 meets GPUs that are not numbered from 0 without gaps.
 MemoryLimits balanced_limits(const ModelTree& tree, const MemoryLimits& limits, Strategy strategy);
 
 // Fills the GPUs by number, then the host, then the disk; room for the largest layer that is still to come is
@@ -102,7 +102,7 @@ DeviceMap in_module_order(const ModelTree& tree, const DeviceMap& map);
 // says in the InputError where the map is from.
 void check_device_map(const ModelTree& tree, const DeviceMap& map, const std::string& source);
 
-// The first module of a class that stays in one place which the map splits nevertheless; "" where there is
+// The first module of a class that stays in one place which the map splits nevertheless; "" if there is
 // none. Only a map written by hand has one.
 std::string split_layer(const ModelTree& tree, const DeviceMap& map);
 

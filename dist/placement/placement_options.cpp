@@ -32,7 +32,7 @@ std::optional<Place> gpu(std::string_view digits) {
   return Place::gpu(*index);
 }
 
-// cuda, cuda:N, cpu, and a number where `numbers`.
+// cuda, cuda:N, cpu, and a number if `numbers`.
 std::optional<Place> place_of(std::string_view text, bool numbers) {
   if (text == "cpu") return Place::cpu();
   if (text == "cuda") return Place::gpu(0);
@@ -145,7 +145,7 @@ PlacementChoice choose_placement(const PlacementOptions& options) {
   if (options.device_id) {
     const std::string option = fmt::format("--device-id {}", *options.device_id);
     if (*options.device_id < 0 || *options.device_id > kMostGpus)
-      throw InputError("{} is no GPU; they are numbered from 0", option);
+      throw InputError("{} is not a GPU; they are numbered from 0", option);
     return {Place::gpu(*options.device_id), option};
   }
   if (options.device.empty() || options.device == "auto") return {Strategy::kBalanced, "--device-map auto"};
@@ -170,7 +170,8 @@ DeviceMap read_device_map(const std::filesystem::path& file) {
     }
     if (!place)
       throw InputError(
-          "{}: \"{}\" goes to {}, which is no place; write a GPU's number, \"cuda:N\", \"cpu\" or \"disk\"",
+          "{}: \"{}\" goes to {}, which is not a device; write N or \"cuda:N\" for a GPU, \"cpu\" or "
+          "\"disk\"",
           file.string(), prefix, value.dump());
     map.entries.emplace_back(prefix, *place);
   }

@@ -19,10 +19,10 @@ namespace relmpi {
 // "0=24GiB,1=24GiB,cpu=64GiB,disk=1TB"; a GPU may be written cuda:0 too. Throws InputError naming the part.
 MemoryLimits parse_memory_limits(std::string_view text);
 
-// Bytes of memory that the host can give without swapping (MemAvailable); 0 where the system does not say.
+// Bytes of memory that the host can give without swapping (MemAvailable); 0 if the system does not say.
 std::int64_t available_host_memory();
 
-// What is free on these GPUs and on the host; without the host where a GPU shares its memory.
+// What is free on these GPUs and on the host; without the host if a GPU shares its memory.
 MemoryLimits limits_at_hand(std::span<const Gpu> gpus);
 
 // The options that say where a model goes. Precedence: device_map, then device_id, then device, then "auto".
@@ -43,12 +43,12 @@ struct PlacementChoice {
 // these.
 PlacementChoice choose_placement(const PlacementOptions& options);
 
-// Where limits are what is free, and the only GPU is to be planned by a balanced strategy: 90 % of that GPU,
+// If the limits are what is free, and the only GPU is to be planned by a balanced strategy: 90 % of that GPU,
 // as Accelerate does; else the limits as they are.
 MemoryLimits with_slack(const MemoryLimits& limits, const PlacementChoice& choice);
 
 // The file's map: one object, prefix -> GPU number, "cuda:N", "cpu" or "disk"; a prefix inside another's
-// wins. Throws InputError for what is no such map.
+// wins. Throws InputError for what is not such a map.
 DeviceMap read_device_map(const std::filesystem::path& file);
 
 struct Plan {

@@ -32,7 +32,7 @@ class Communicator {
   // rank.
   virtual void all_reduce(void* data, std::int64_t count, ReduceType type, void* stream = nullptr);
 
-  // Whether this rank waits for its all_reduce and has nothing else to do (the default). Where it computes
+  // Whether this rank waits for its all_reduce and has nothing else to do (the default). If it computes
   // meanwhile, a thread that polls for messages must leave it the core.
   virtual void hurry(bool) {}
 

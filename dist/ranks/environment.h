@@ -12,7 +12,7 @@
 
 namespace relmpi {
 
-// One rank of a job: where it runs, and with what.
+// One rank of a job: if it runs, and with what.
 struct RankFacts {
   int rank = 0, node_rank = 0;
   std::string host, device;

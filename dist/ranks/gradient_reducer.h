@@ -29,7 +29,7 @@ class GradientReducer {
   // Before the last backward pass of a step: from here on a finished bucket leaves.
   void arm();
   // After it: sends what is left (leaves that this rank's rows did not use), waits until all sums are there.
-  // Also right where nothing was armed: then everything is sent here.
+  // Also right if nothing was armed: then everything is sent here.
   void finish();
 
   double seconds_waited() const;       // for the sums of other ranks, in all steps (GPU: those it has done)

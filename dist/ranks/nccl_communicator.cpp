@@ -108,7 +108,7 @@ class NcclCommunicator : public Communicator {
       demand_nccl(state, name, comm_);
       if (std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() > timeout_)
         throw RuntimeError(
-            "rank {}: {} did not finish in {} s: another rank has stopped or does something else",
+            "rank {}: {} did not finish in {} s: another rank has stopped or is doing something else",
             host_->rank(), name, timeout_);
       if (state == ncclInProgress) std::this_thread::sleep_for(std::chrono::microseconds(20));
     }

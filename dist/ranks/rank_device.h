@@ -10,7 +10,7 @@
 
 namespace relmpi {
 
-// The device of this rank. `wanted`: auto (a GPU where there is one), cpu, cuda, cuda:N. Ranks of one host
+// The device of this rank. `wanted`: auto (a GPU if there is one), cpu, cuda, cuda:N. Ranks of one host
 // take the visible GPUs in the order of their node rank. Throws InputError for a GPU that is not there, more
 // ranks than GPUs, or two ranks on one GPU (found by UUID, whatever CUDA_VISIBLE_DEVICES says). Every rank
 // must call it.
@@ -29,7 +29,7 @@ int fair_threads(std::size_t rank, const std::vector<CoresOfRank>& all);
 // rank must call it.
 int set_threads(Communicator& communicator, int wanted = 0);
 
-// MPI where the tensors are on the host, NCCL where they are on GPUs of several ranks.
+// MPI if the tensors are on the host, NCCL if they are on GPUs of several ranks.
 std::unique_ptr<Communicator> communicator_for(std::unique_ptr<Communicator> host, at::Device device,
                                                const CommunicatorOptions& options);
 

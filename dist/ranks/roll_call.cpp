@@ -27,7 +27,7 @@ Text text_of(const std::string& value) {
   return text;
 }
 
-// Field 3 of /proc/PID/stat (man 5 proc); 0 where there is no such process.
+// Field 3 of /proc/PID/stat (man 5 proc); 0 if there is no such process.
 char process_state(int pid) {
   std::ifstream file(fmt::format("/proc/{}/stat", pid));
   std::string line;

@@ -23,14 +23,14 @@ class RollCall {
   RollCall& operator=(const RollCall&) = delete;
 
   void at_step(std::int64_t step) { step_ = step; }
-  std::string at() const;  // ", step 12"; "" where there are no steps
+  std::string at() const;  // ", step 12"; "" if there are no steps
 
   // Where this thread waits from now on, such as "all_reduce of 1024 elements"; "" = nowhere.
   void wait_in(const std::string& collective);
   // Answers what was asked meanwhile. Cheap; to be called while waiting.
   void answer();
   // Asks every other rank, gives them a few seconds, and describes them: who waits where, and who was not
-  // heard from, with what the operating system says of its process where it is on this host.
+  // heard from, with what the operating system says of its process if it is on this host.
   std::string call();
 
  private:

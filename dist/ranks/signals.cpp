@@ -43,7 +43,7 @@ void wait_for_requests(bool announce) {
       first = now;
       received = signal;
       say(announce,
-          "\nasked to stop: this step is finished and a checkpoint written; once more ends at once\n");
+          "\nasked to stop: this step is finished and a checkpoint written; a second signal ends at once\n");
     } else if (now - first >= kSameRequest) {
       say(announce, "\nasked again: ending at once; the newest checkpoint stays\n");
       end_by(signal);

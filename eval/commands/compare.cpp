@@ -19,7 +19,7 @@ struct CompareOptions {
   bool json = false;
 };
 
-// The policy `name` of a file; without a name, the only policy of the file, or mdp where there are several.
+// The policy `name` of a file; without a name, the only policy of the file, or mdp if there are several.
 PolicyRows choose_policy(const std::string& file, std::string name, const char* option) {
   std::vector<PolicyRows> policies = group_by_policy(read_item_rows(file));
   std::string names;
@@ -53,7 +53,7 @@ void add_options(CLI::App& app, CompareOptions& options) {
   app.footer(
       "A and B are result files of `strategies` (or .jsonl files with a row a line: policy, item, correct, "
       "...), and may\n"
-      "be the same file. Without --a and --b: the only policy of the file, or mdp where it has several.\n"
+      "be the same file. Without --a and --b: the only policy of the file, or mdp if it has several.\n"
       "Prints the exact McNemar test, the difference of the accuracies with its paired bootstrap interval, "
       "and the ratio\n"
       "of the costs in tokens.\n\n"

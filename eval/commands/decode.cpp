@@ -62,7 +62,7 @@ void tell_suggested_sampling(const DecodeOptions& options, const CLI::App& comma
       found += fmt::format(" {} {}", option, document.at(name).dump());
   }
   if (!found.empty())
-    spdlog::info("not taken from generation_config.json, give them if you want them:{}", found);
+    spdlog::info("not taken from generation_config.json; give them as options if you want them:{}", found);
 }
 
 // This rank's share of the requests, in batches.
@@ -124,7 +124,8 @@ void print_texts(const DecodeBenchmark& benchmark, bool shown_already) {
 
 int run_decode(const DecodeOptions& options, Invocation& invocation) {
   for (const std::string& method : options.methods)
-    if (method != "plain") throw InputError("--methods {}: built is \"plain\", one token a pass", method);
+    if (method != "plain")
+      throw InputError("--methods {}: only \"plain\", one token a pass, is built", method);
   options.generation.validate();
   options.sampling.validate();
   demand(options.batch >= 1, "--batch", options.batch, "at least 1");
@@ -143,7 +144,7 @@ int run_decode(const DecodeOptions& options, Invocation& invocation) {
         throw InputError(
             "{}: the prompt has {} tokens; the model's context is {} (max_position_embeddings), with the "
             "answer; shorten it",
-            prompt.place, length, folder.config.max_position_embeddings);
+            prompt.source, length, folder.config.max_position_embeddings);
       longest = std::max(longest, length);
     }
     return Workload{.batch = std::min(options.batch, static_cast<std::int64_t>(requests.size())),
@@ -178,7 +179,7 @@ void add_generation_options(CLI::App& sub, DecodeOptions& options) {
   sub.add_option("--min-p", sampling.min_p, "only tokens with this share of the greatest probability")
       ->capture_default_str();
   sub.add_option("--repetition-penalty", sampling.repetition_penalty,
-                 "weakens tokens that are there already; 1 = off")
+                 "weakens tokens that the text already has; 1 = off")
       ->capture_default_str();
   sub.add_option("--stop", generation.stop,
                  "an answer ends before this text, special tokens left out (may be given several times)");
@@ -190,7 +191,7 @@ void add_generation_options(CLI::App& sub, DecodeOptions& options) {
 void add_options(CLI::App& app, DecodeOptions& options) {
   options.session.add_to(app);
   app.add_option("--prompts", options.prompts,
-                 "file with a prompt a line: a text, {\"prompt\": ..} or {\"messages\": [..]}");
+                 "file with one prompt a line: a text, {\"prompt\": ..} or {\"messages\": [..]}");
   app.add_option("--prompt", options.texts, "one prompt (may be given several times)");
   app.add_flag("--chat", options.chat, "write prompts as the model's chat template does");
   app.add_option("--methods", options.methods, "plain: one token a pass")

@@ -59,7 +59,7 @@ void add_options(CLI::App& app, MdpCommand& command) {
   add("--reward", command.reward, "Reward of stopping: linear, sqrt, saturating, sigmoid");
   add("--reward-k", options.reward_k, "Steepness k of saturating and sigmoid, > 0");
   add("--projection", command.projection, "Steps that end between grid points: linear, nearest");
-  add("--tolerance", options.tolerance, "Where value iteration stops, > 0");
+  add("--tolerance", options.tolerance, "Value iteration stops when no value moves by more, > 0");
   app.add_flag("--json", command.json, "Print one JSON document on stdout");
 }
 

@@ -61,7 +61,7 @@ std::vector<Proposal> as_proposals(const std::vector<SentenceView>& sentences, c
       const auto id = static_cast<std::int32_t>(ids[at_character]);
       proposal.source_log_p.push_back(source_log_p[at_character]);
       proposal.best_log_p.push_back(best_log_p[at_character]);
-      // A token that is no character ([UNK], "##a") cannot be written down.
+      // A token that is not a character ([UNK], "##a") cannot be written down.
       const bool writable = id < vocabulary.size() && vocabulary.character(id) != 0;
       if (id == sentences[b][i] || !writable) continue;
       proposal.changes.push_back({.position = static_cast<std::int32_t>(i),

@@ -19,7 +19,7 @@ struct EvaluateOptions {
   bool tune = false;        // choose thresholds that make F1 highest on these sentences, before scoring them
   bool progress = false;
   std::int64_t limit = 0;  // only the first sentences; 0 = all
-  bool stoppable = false;  // give up where a signal asks any rank to stop (dist/ranks/signals.h)
+  bool stoppable = false;  // give up if a signal asks any rank to stop (dist/ranks/signals.h)
 
   void validate() const;  // throws InputError
 };
@@ -33,7 +33,7 @@ struct CorrectionRow {
 struct Evaluation {
   CscMetrics metrics;
   DecisionThresholds thresholds;  // those that were used
-  double loss = 0;                // total, where asked for
+  double loss = 0;                // total, if asked for
   double seconds = 0;
   std::int64_t too_long = 0;  // sentences that do not fit the model and stay as they are
   std::vector<CorrectionRow> rows;

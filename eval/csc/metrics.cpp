@@ -45,26 +45,26 @@ std::vector<std::string_view> split_at_tabs(std::string_view line) {
   }
 }
 
-Triple parse_triple(std::string_view line, const std::string& place) {
+Triple parse_triple(std::string_view line, const std::string& source) {
   const auto fields = split_at_tabs(line);
   if (fields.size() != 3) {
-    throw InputError("{}: {} field(s) instead of 3; a line is: source TAB target TAB prediction", place,
+    throw InputError("{}: {} field(s) instead of 3; a line is: source TAB target TAB prediction", source,
                      fields.size());
   }
   Triple triple;
   const std::array<std::u32string*, 3> parts = {&triple.source, &triple.target, &triple.prediction};
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const auto text = decode_utf8(fields[i]);
-    if (!text) throw InputError("{}: field {} is not valid UTF-8; convert the file to UTF-8", place, i + 1);
+    if (!text) throw InputError("{}: field {} is not valid UTF-8; convert the file to UTF-8", source, i + 1);
     std::copy_if(text->begin(), text->end(), std::back_inserter(*parts[i]),
                  [](char32_t c) { return c != U' '; });
   }
   if (triple.source.empty() || triple.target.empty()) {
-    throw InputError("{}: the {} is empty; remove the line", place,
+    throw InputError("{}: the {} is empty; remove the line", source,
                      triple.source.empty() ? "source" : "target");
   }
   if (triple.source.size() != triple.target.size()) {
-    throw InputError("{}: the source has {} characters and the target {}; they must be of one length", place,
+    throw InputError("{}: the source has {} characters and the target {}; they must be of one length", source,
                      triple.source.size(), triple.target.size());
   }
   return triple;

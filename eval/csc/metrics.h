@@ -49,7 +49,7 @@ struct OutcomeCounts {
 
   std::int64_t changed() const { return tp + fp + wp; }
   std::int64_t positives() const { return tp + fn + wp; }
-  // 0 where the denominator is 0.
+  // 0 if the denominator is 0.
   double precision() const;  // tp / changed
   double recall() const;     // tp / positives
   double f1() const;
@@ -76,8 +76,8 @@ nlohmann::ordered_json to_json(const CscMetrics& metrics);
 std::string to_text(const CscMetrics& metrics);
 
 // Reads `source TAB target TAB prediction` lines. Spaces (and a byte order mark at the start) only separate
-// characters and are dropped. Throws InputError with file:line where a line has not three fields, is not
-// UTF-8, has an empty source or target, or a source and a target of different lengths; and where there is no
+// characters and are dropped. Throws InputError with file:line if a line has not three fields, is not
+// UTF-8, has an empty source or target, or a source and a target of different lengths; and if there is no
 // line at all. A prediction may have any length.
 std::vector<Triple> read_triples(const std::filesystem::path& path);
 

@@ -21,7 +21,7 @@ struct PolicyRows {
   std::vector<ItemRow> rows;
 };
 
-// One group per policy, in the order in which the names first appear. Throws InputError where a policy has
+// One group per policy, in the order in which the names first appear. Throws InputError if a policy has
 // two rows for one item.
 std::vector<PolicyRows> group_by_policy(std::vector<ItemRow> rows);
 
@@ -59,13 +59,13 @@ struct Comparison {
   double p_holm = 1;                 // adjusted over the family of comparisons
   double accuracy_difference = 0;    // of a minus that of b
   Interval difference_interval;      // paired bootstrap
-  std::optional<double> cost_ratio;  // tokens of a over tokens of b; nothing where b has none
+  std::optional<double> cost_ratio;  // tokens of a over tokens of b; nothing if b has none
 };
 
-// One pair; p_holm is p. Throws InputError where the two did not run over the same items.
+// One pair; p_holm is p. Throws InputError if the two did not run over the same items.
 Comparison compare_policies(const PolicyRows& a, const PolicyRows& b, const BootstrapOptions& options = {});
 
-// A family: "mdp" against every other policy where there is one, else every pair; Holm over the family.
+// A family: "mdp" against every other policy if there is one, else every pair; Holm over the family.
 std::vector<Comparison> compare_family(std::span<const PolicyRows> policies,
                                        const BootstrapOptions& options = {});
 

@@ -26,7 +26,7 @@ void validate_step(const StepModel& step, std::int64_t states, Action action) {
   for (std::int64_t state = 0; state < states; ++state) {
     if (!std::isfinite(step.reward[state]) || step.reward[state] > 0) {
       throw InputError(
-          "decision process: the reward {} of {} in state {} is no cost; give a finite number, at most 0",
+          "decision process: the reward {} of {} in state {} is not a cost; give a finite number, at most 0",
           step.reward[state], name, state);
     }
     double sum = 0;
@@ -88,7 +88,7 @@ Action greedy(const std::array<std::vector<double>, 3>& q, std::int64_t state) {
   return Action::kTerminate;
 }
 
-// Policy iteration. It starts at a policy that stops with probability 1 and changes an action only where that
+// Policy iteration. It starts at a policy that stops with probability 1 and changes an action only if that
 // gains, and so never leaves those policies, although gamma may be 1: on a set of states that a policy never
 // leaves, the step rewards, none above 0, leave no gain on average.
 std::vector<double> iterate_policies(const DecisionProcess& process, const std::vector<double>& approximate) {
@@ -134,7 +134,7 @@ Action action_of(std::string_view name) {
   for (Action action : kActions) {
     if (name_of(action) == name) return action;
   }
-  throw InputError("'{}' is no action; the actions are terminate, reason and retrieve", name);
+  throw InputError("'{}' is not an action; the actions are terminate, reason and retrieve", name);
 }
 
 void DecisionProcess::validate() const {
@@ -180,7 +180,7 @@ Solution solve(const DecisionProcess& process, double tolerance) {
 
 std::int64_t nearest_state(double u, std::int64_t states) {
   RELMPI_CHECK(!std::isnan(u), "the progress U is not a number");
-  // A distance of half a cell, but for rounding, is a tie.
+  // A distance of half a cell, except for rounding, is a tie.
   const double position = std::clamp(u, 0.0, 1.0) * static_cast<double>(states - 1);
   return std::min(states - 1, static_cast<std::int64_t>(std::ceil(position - 0.5 - kTie)));
 }
@@ -209,7 +209,7 @@ ThresholdSummary summarise_thresholds(const DecisionProcess& process, const Solu
   while (onward < star && !(retrieve[onward] < reason[onward] - kTie)) ++onward;
 
   ThresholdSummary summary;
-  // Where no state stops, theta* is 1 by definition, and so the last state stops in the two-threshold policy.
+  // If no state stops, theta* is 1 by definition, and so the last state stops in the two-threshold policy.
   summary.theta_star = star < n ? u_of(star) : 1.0;
   summary.theta_continue = onward < star ? u_of(onward) : summary.theta_star;
   summary.bands = 1;

@@ -16,7 +16,7 @@ constexpr std::array<Action, 3> kActions = {Action::kTerminate, Action::kReason,
 
 // "terminate", "reason", "retrieve".
 std::string_view name_of(Action action);
-// Throws InputError where the name is none of the three.
+// Throws InputError if the name is none of the three.
 Action action_of(std::string_view name);
 
 // Q values closer than this are ties.
@@ -46,7 +46,7 @@ struct DecisionProcess {
   std::int64_t states() const { return static_cast<std::int64_t>(terminal_reward.size()); }
   const StepModel& step(Action action) const { return action == Action::kReason ? reason : retrieve; }
 
-  // Throws InputError: fewer than 2 states, vectors of other lengths, rows that are no distributions
+  // Throws InputError: fewer than 2 states, vectors of other lengths, rows that are not distributions
   // (tolerance 1e-9), step rewards above 0, numbers that are not finite, gamma outside (0, 1].
   void validate() const;
 };
@@ -64,7 +64,7 @@ struct Solution {
 
 // Value iteration from the terminal rewards until no value moves by `tolerance` (max norm), then policy
 // iteration with exact evaluations (Puterman 1994, sections 6.3 and 6.4) to the exact fixed point: value
-// iteration alone stops too early where a step seldom succeeds. With gamma = 1 this is the least fixed point
+// iteration alone stops too early if a step rarely succeeds. With gamma = 1 this is the least fixed point
 // that is not below the terminal rewards, the value of the best policy that stops with probability 1.
 Solution solve(const DecisionProcess& process, double tolerance = 1e-6);
 
@@ -81,15 +81,15 @@ struct ThresholdSummary {
   double theta_star = 0;
   std::int64_t bands = 0;       // maximal runs of one action in the optimal policy, the terminate band too
   bool threshold_form = false;  // the optimal policy reads retrieve..., reason..., terminate... from U = 0 up
-  double threshold_policy_value = 0;  // of state 0, exact; -infinity where it pays for ever without stopping
+  double threshold_policy_value = 0;  // of state 0, exact; -infinity if it pays forever without stopping
   double regret = 0;                  // optimal value of state 0 minus threshold_policy_value
 };
 
 // With gamma = 1 and away from U = 1, a retrieve and then a reason is worth exactly a reason and then a
-// retrieve, so ties are the rule where a policy uses both: it may have many bands, and two thresholds may
+// retrieve, so ties are the rule if a policy uses both: it may have many bands, and two thresholds may
 // still lose nothing.
 //
-// theta_star: the first state's u with Q_terminate >= both other Q, else 1. theta_continue: 0 where
+// theta_star: the first state's u with Q_terminate >= both other Q, else 1. theta_continue: 0 if
 // Q_reason(0) > Q_retrieve(0); else the first u below theta_star with Q_retrieve < Q_reason; else theta_star.
 // Values closer than kTie are equal.
 ThresholdSummary summarise_thresholds(const DecisionProcess& process, const Solution& solution);

@@ -16,7 +16,7 @@ namespace relmpi {
 enum class Split : std::uint8_t { kCalibration, kReported };
 
 // What policies are compared on: items, and what a step does to them. Everything is the same at any number of
-// ranks, but for measured times.
+// ranks, except for measured times.
 class Environment {
  public:
   virtual ~Environment() = default;

@@ -14,13 +14,13 @@ bool read_correct(const JsonFields& row) {
   return value == 1 || value == true;
 }
 
-HistoryStep history_step_from_json(const nlohmann::json& json, const std::string& place) {
-  const JsonFields fields(json, place);
+HistoryStep history_step_from_json(const nlohmann::json& json, const std::string& source) {
+  const JsonFields fields(json, source);
   HistoryStep step;
   try {
     step.action = action_of(fields.text("action"));
   } catch (const InputError& error) {
-    throw InputError("{}: {}", place, error.what());
+    throw InputError("{}: {}", source, error.what());
   }
   step.u_before = fields.number("u_before");
   step.u_after = fields.number("u_after");
@@ -45,8 +45,8 @@ nlohmann::ordered_json to_json(const ItemRow& row) {
           {"history", std::move(history)}};
 }
 
-ItemRow item_row_from_json(const nlohmann::json& json, const std::string& place) {
-  const JsonFields fields(json, place);
+ItemRow item_row_from_json(const nlohmann::json& json, const std::string& source) {
+  const JsonFields fields(json, source);
   ItemRow row;
   row.policy = fields.text("policy");
   row.item = fields.integer("item");
@@ -59,7 +59,7 @@ ItemRow item_row_from_json(const nlohmann::json& json, const std::string& place)
   if (!fields.has("history")) return row;
   for (const auto& step : fields.array("history"))
     row.history.push_back(
-        history_step_from_json(step, fmt::format("{}: history[{}]", place, row.history.size())));
+        history_step_from_json(step, fmt::format("{}: history[{}]", source, row.history.size())));
   return row;
 }
 
@@ -68,8 +68,8 @@ std::vector<ItemRow> read_item_rows(const std::filesystem::path& path) {
   if (path.extension() == ".jsonl") {
     const std::vector<std::string> lines = read_lines(path);
     for (std::size_t i = 0; i < lines.size(); ++i) {
-      const std::string place = fmt::format("{}:{}", path.string(), i + 1);
-      rows.push_back(item_row_from_json(parse_json(lines[i], place), place));
+      const std::string source = fmt::format("{}:{}", path.string(), i + 1);
+      rows.push_back(item_row_from_json(parse_json(lines[i], source), source));
     }
   } else {
     const nlohmann::json document = parse_json(read_file(path), path.string());

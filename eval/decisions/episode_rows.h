@@ -37,9 +37,9 @@ struct ItemRow {
 
 nlohmann::ordered_json to_json(const ItemRow& row);
 
-// Needs policy, item and correct; the other fields are 0 where absent, and unknown ones are left alone.
-// Throws InputError, which names the place and the field.
-ItemRow item_row_from_json(const nlohmann::json& json, const std::string& place = "row");
+// Needs policy, item and correct; the other fields are 0 if absent, and unknown ones are left alone.
+// Throws InputError, which names the source and the field.
+ItemRow item_row_from_json(const nlohmann::json& json, const std::string& source = "row");
 
 // The rows of a result file (an object with "rows", as `strategies` writes it) or of a .jsonl file with a row
 // a line. Throws InputError with the file and the row's number (or line).

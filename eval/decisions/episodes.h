@@ -15,7 +15,7 @@ inline constexpr std::array<Action, 2> kSteps = {Action::kReason, Action::kRetri
 
 // The place of a step in an array of two.
 constexpr std::size_t step_index(Action action) {
-  RELMPI_CHECK(action != Action::kTerminate, "terminate is no step");
+  RELMPI_CHECK(action != Action::kTerminate, "terminate is not a step");
   return action == Action::kReason ? 0 : 1;
 }
 

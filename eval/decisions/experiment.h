@@ -24,7 +24,7 @@ struct ExperimentOptions {
   void validate() const;  // throws InputError
 };
 
-// How well U, after one retrieve, foretells whether the answer is right; on the items reported.
+// How well U, after one retrieve, predicts whether the answer is right; on the items reported.
 struct CalibrationQuality {
   std::optional<double> ece, auroc;  // nothing if they are not defined
   std::int64_t items = 0;
@@ -38,8 +38,8 @@ struct ExperimentReport : ComparisonReport {
 
 // Compares policies on an environment: U, transitions and thresholds are fitted on the calibration split,
 // then every policy runs over every item of the reported one. Rank 0 gets the report, the others an empty
-// one; it is the same at any number of ranks but for measured times. Throws InputError for wrong options and
-// if the splits share items or one of them is empty. Every rank must call it.
+// one; it is the same at any number of ranks except for measured times. Throws InputError for wrong options
+// and if the splits share items or one of them is empty. Every rank must call it.
 ExperimentReport run_experiment(Environment& environment, const ExperimentOptions& options,
                                 Communicator& communicator);
 

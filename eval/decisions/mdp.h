@@ -60,7 +60,7 @@ struct MdpReport {
 
 MdpReport solve_mdp(const MdpOptions& options);
 
-// The document of INTERFACES `mdp`. A threshold_policy_value of -infinity (it pays for ever without stopping)
+// The document of INTERFACES `mdp`. A threshold_policy_value of -infinity (it pays forever without stopping)
 // is null, and so is its regret.
 nlohmann::ordered_json to_json(const MdpReport& report);
 

@@ -17,7 +17,7 @@ struct PolicyOptions {
 };
 
 // The names of single policies, in order, with "fixed-k" written out as fixed-0 to fixed-`max_k`. Throws
-// InputError for an unknown name, a name that is there twice, and for no name.
+// InputError for an unknown name, a name that is given twice, and for no name.
 std::vector<std::string> expand_policy_names(std::span<const std::string> names, int max_k);
 
 // One policy for each of these names, which expand_policy_names gave; `progress` must outlive them.
@@ -25,7 +25,7 @@ std::vector<std::string> expand_policy_names(std::span<const std::string> names,
 //   fixed-K          K retrieves, then one reason
 //   always-retrieve  retrieves until the most steps
 //   always-reason    reasons until the most steps
-//   random           as many steps as mdp takes on the calibration split in the mean, and as many retrieves
+//   random           as many steps as mdp takes on the calibration split on average, and as many retrieves
 //                    among them; which, is drawn from (seed, item, step)
 //   threshold        retrieves until U reaches a threshold, the best one on the calibration split
 //   oracle           the cheapest steps that end right, of at most oracle_depth; none if none do

@@ -7,10 +7,10 @@
 namespace relmpi {
 
 // The exact value of each state under a policy: V = r + gamma P V, solved as a linear system (by back
-// substitution where no step leads to a lower state, by elimination otherwise).
+// substitution if no step leads to a lower state, by elimination otherwise).
 //
-// With gamma = 1 a policy may never stop. Where it then goes on for nothing, what follows is worth 0 (no
-// terminal reward is ever paid); where it pays for ever with positive probability, the value is -infinity.
+// With gamma = 1 a policy may never stop. If it then goes on for nothing, what follows is worth 0 (no
+// terminal reward is ever paid); if it pays forever with positive probability, the value is -infinity.
 std::vector<double> evaluate_policy(const DecisionProcess& process, const ActionTable& policy);
 
 // Whether the policy stops with probability 1 from every state.

@@ -34,7 +34,7 @@ struct ProgressOptions {
 // U, the calibrated probability that an answer is right now, and what steps do to it; both fitted on steps of
 // the calibration split. Before any step U is the share of answers that are right. After one it is an
 // isotonic function of what that step said of its own answer: one function for each action, for the first
-// step and for later ones (a model likes its own answer better than it deserves). What a step does is fitted
+// step and for later ones (a model rates its own answer higher than it deserves). What a step does is fitted
 // for the first step, for the second, and for all later ones, which make the stationary decision process: the
 // first finds most errors, later ones ever fewer.
 class ProgressModel {

@@ -135,10 +135,9 @@ std::optional<double> auroc(std::span<const double> scores, std::span<const int>
   check_labels(scores.size(), labels);
   const auto order =
       order_by(scores.size(), [&](std::size_t a, std::size_t b) { return scores[a] < scores[b]; });
-  std::int64_t negatives = 0;  // with a lower score
-  std::int64_t positives = 0;  // seen so far
-  std::int64_t twice_the_wins =
-      0;  // pairs (positive, negative): 2 where the positive is higher, 1 where equal
+  std::int64_t negatives = 0;       // with a lower score
+  std::int64_t positives = 0;       // seen so far
+  std::int64_t twice_the_wins = 0;  // pairs (positive, negative): 2 if the positive is higher, 1 if equal
   for (std::size_t begin = 0; begin < order.size();) {
     std::int64_t equal_positives = 0;
     std::int64_t equal_negatives = 0;

@@ -10,7 +10,7 @@
 namespace relmpi {
 
 // Two-sided exact McNemar test (the binomial test of the discordant pairs at 1/2): the p value for `only_a`
-// items that only a got right and `only_b` that only b did. 1 where there are none.
+// items that only a got right and `only_b` that only b did. 1 if there are none.
 double mcnemar_exact(std::int64_t only_a, std::int64_t only_b);
 
 // Holm's step-down adjustment of a family of p values (Holm 1979), in the order given.
@@ -43,7 +43,7 @@ double quantile_of_sorted(std::span<const double> sorted, double q);
 
 double mean(std::span<const double> values);
 
-// (1 + beta^2) P R / (beta^2 P + R), with P = tp / predicted and R = tp / actual; 0 where it is 0 / 0.
+// (1 + beta^2) P R / (beta^2 P + R), with P = tp / predicted and R = tp / actual; 0 if it is 0 / 0.
 double f_beta(std::int64_t tp, std::int64_t predicted, std::int64_t actual, double beta);
 
 // The numbers of the points that no other point beats (costs no more, is at least as accurate, and is better
@@ -56,7 +56,7 @@ std::optional<double> expected_calibration_error(std::span<const double> probabi
                                                  std::span<const int> labels, int bins = 15);
 
 // Area under the ROC curve: the chance that a positive item scores above a negative one, ties half (Mann and
-// Whitney 1947). Nothing where one of the two classes has no items.
+// Whitney 1947). Nothing if one of the two classes has no items.
 std::optional<double> auroc(std::span<const double> scores, std::span<const int> labels);
 
 }  // namespace relmpi

@@ -17,25 +17,25 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 using Ids = std::vector<std::int32_t>;
 
-ChoiceItem item_of(const json& row, const std::string& place) {
+ChoiceItem item_of(const json& row, const std::string& source) {
   ChoiceItem item;
-  item.place = place;
+  item.source = source;
   if (!row.is_object() || !row.contains("context") || !row.at("context").is_string())
-    throw InputError("{}: an object with \"context\": a text was expected", place);
+    throw InputError("{}: an object with \"context\": a text was expected", source);
   item.context = row.at("context").get<std::string>();
   item.labels = row.contains("labels");
   if (item.labels && row.contains("continuations"))
-    throw InputError("{}: there are \"labels\" and \"continuations\"; one of them was expected", place);
+    throw InputError("{}: both \"labels\" and \"continuations\" are given; give one of them", source);
   const char* name = item.labels ? "labels" : "continuations";
   const json list = row.value(name, json());
   if (!list.is_array() || list.empty() ||
       !std::all_of(list.begin(), list.end(), [](const json& one) { return one.is_string(); }))
-    throw InputError("{}: \"continuations\" or \"labels\", a list of texts, was expected", place);
+    throw InputError("{}: \"continuations\" or \"labels\", a list of texts, was expected", source);
   item.choices = list.get<std::vector<std::string>>();
   if (!row.contains("answer")) return item;
   const json& answer = row.at("answer");
   if (!is_whole_number(answer) || answer < 0 || answer >= item.choices.size())
-    throw InputError("{}: \"answer\" is {}, but must be 0 to {}, the number of a choice", place,
+    throw InputError("{}: \"answer\" is {}, but must be 0 to {}, the number of a choice", source,
                      answer.dump(), item.choices.size() - 1);
   item.answer = answer.get<std::int64_t>();
   return item;
@@ -45,16 +45,16 @@ constexpr EncodeOptions kText{.add_special_tokens = true};
 
 ChoiceTokens split_tokens(const BpeTokenizer& tokenizer, const Ids& context, const ChoiceItem& item,
                           const std::string& continuation) {
-  const Ids both = encode_text(tokenizer, item.context + continuation, kText, item.place);
+  const Ids both = encode_text(tokenizer, item.context + continuation, kText, item.source);
   const auto border = std::mismatch(context.begin(), context.end(), both.begin(), both.end()).second;
   if (border == both.end())
-    throw InputError("{}: the continuation \"{}\" is empty: it has no token", item.place, continuation);
+    throw InputError("{}: the continuation \"{}\" is empty: it has no token", item.source, continuation);
   if (border == both.begin())
     throw InputError(
         "{}: no token of the context is left before the continuation \"{}\": their texts join into one "
         "token; "
         "begin the continuation with a space or a newline",
-        item.place, continuation);
+        item.source, continuation);
   return {{both.begin(), border}, {border, both.end()}};
 }
 
@@ -66,7 +66,8 @@ ChoiceTokens label_token(const BpeTokenizer& tokenizer, const Ids& context, cons
         "{}: the label \"{}\" is {} tokens in this vocabulary{}; a label must be one (often with a space "
         "before "
         "it), or use \"continuations\"",
-        item.place, label, encoding.ids.size(), encoding.dropped.empty() ? "" : ", and some bytes have none");
+        item.source, label, encoding.ids.size(),
+        encoding.dropped.empty() ? "" : ", and some bytes have none");
   return {context, encoding.ids};
 }
 
@@ -104,9 +105,9 @@ std::vector<ChoiceItem> read_choice_items(const std::filesystem::path& file) {
   std::vector<ChoiceItem> items;
   std::int64_t number = 0;
   for (const std::string& line : read_lines(file)) {
-    const std::string place = fmt::format("{}:{}", file.string(), ++number);
+    const std::string source = fmt::format("{}:{}", file.string(), ++number);
     if (line.find_first_not_of(" \t") != std::string::npos)
-      items.push_back(item_of(parse_json(line, place), place));
+      items.push_back(item_of(parse_json(line, source), source));
   }
   if (items.empty()) throw InputError("{} has no item", file.string());
   return items;
@@ -114,16 +115,16 @@ std::vector<ChoiceItem> read_choice_items(const std::filesystem::path& file) {
 
 std::vector<ChoiceTokens> encode_choices(const ChoiceItem& item, const LlmFolder& folder) {
   const BpeTokenizer& tokenizer = folder.tokenizer;
-  const Ids context = item.labels ? encode_text(tokenizer, item.context, kText, item.place)
+  const Ids context = item.labels ? encode_text(tokenizer, item.context, kText, item.source)
                                   : tokenizer.encode(item.context, kText);
-  if (context.empty()) throw InputError("{}: the context is empty: it has no token", item.place);
+  if (context.empty()) throw InputError("{}: the context is empty: it has no token", item.source);
   std::vector<ChoiceTokens> choices;
   for (const std::string& choice : item.choices) {
     choices.push_back(item.labels ? label_token(tokenizer, context, item, choice)
                                   : split_tokens(tokenizer, context, item, choice));
     // The last token is read from the logits and needs no place.
     if (static_cast<std::int64_t>(choices.back().length()) - 1 > folder.config.max_position_embeddings)
-      throw InputError("{}: context and continuation have {} tokens; the model's context is {}", item.place,
+      throw InputError("{}: context and continuation have {} tokens; the model's context is {}", item.source,
                        choices.back().length(), folder.config.max_position_embeddings);
   }
   return choices;

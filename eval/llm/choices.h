@@ -13,7 +13,7 @@ namespace relmpi {
 
 // A context and what may follow it.
 struct ChoiceItem {
-  std::string place;  // file:line, for errors
+  std::string source;  // file:line, for errors
   std::string context;
   std::vector<std::string> choices;
   bool labels = false;                 // the choices are single tokens, compared as the next one
@@ -32,7 +32,7 @@ struct ChoiceTokens {
 };
 
 // The choices of an item. Context and continuation are written together: a token may reach over the border,
-// and then belongs to the continuation. Throws InputError naming the item's place: no token of context or
+// and then belongs to the continuation. Throws InputError naming the item's source: no token of context or
 // continuation, a label that is not one token, more tokens than the model's context.
 std::vector<ChoiceTokens> encode_choices(const ChoiceItem& item, const LlmFolder& folder);
 

@@ -78,7 +78,7 @@ void LlmSessionOptions::add_to(CLI::App& to) {
       "--device-map", where.placement.device_map,
       "auto, balanced, balanced_low_0, sequential, cuda:N, cpu, GPUs such as 0,1, or FILE.json; see "
       "relmpi-doctor plan");
-  to.add_option("--device-id", where.placement.device_id, "one GPU; --device-map goes before");
+  to.add_option("--device-id", where.placement.device_id, "one GPU; --device-map takes precedence");
   to.add_option("--max-memory", where.max_memory,
                 "bytes that weights and cache may take, such as 0=24GiB,cpu=64GiB; default: what is free");
   to.add_option("--reserve", where.reserve,
@@ -87,7 +87,7 @@ void LlmSessionOptions::add_to(CLI::App& to) {
   to.add_flag("--rehearse", where.rehearse,
               "the GPUs of --max-memory and --device-map are this machine's CPU: tries a map without them");
   add_job_options(to, job);
-  to.get_option("--device")->description("auto, cpu, cuda or cuda:N; --device-id goes before");
+  to.get_option("--device")->description("auto, cpu, cuda or cuda:N; --device-id takes precedence");
 }
 
 LlmSession::LlmSession(const LlmSessionOptions& options, Invocation& invocation, const std::string& input,

@@ -137,7 +137,7 @@ const char* to_string(FinishReason reason) { return kReasons.at(static_cast<std:
 
 FinishReason finish_reason_of(std::string_view name) {
   const auto* found = std::ranges::find(kReasons, name);
-  if (found == kReasons.end()) throw InputError("\"{}\" is no reason for which an answer ends", name);
+  if (found == kReasons.end()) throw InputError("\"{}\" is not a reason for an answer to end", name);
   return static_cast<FinishReason>(found - kReasons.begin());
 }
 

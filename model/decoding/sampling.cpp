@@ -22,7 +22,7 @@ void penalise(std::span<float> logits, std::span<const std::int32_t> history, do
   }
 }
 
-// Where the greatest is, the first one where several are.
+// Where the greatest is, the first one if several are.
 std::size_t greatest(std::span<const float> logits) {
   std::size_t best = 0;
   bool finite = true;

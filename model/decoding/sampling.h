@@ -10,12 +10,12 @@ namespace relmpi {
 // penalty, temperature, top-k, top-p, min-p. The defaults are not: nothing is filtered unless it is asked
 // for.
 struct SamplingOptions {
-  double temperature = 0;  // 0 = greedy: the most probable token, the first one where several are
+  double temperature = 0;  // 0 = greedy: the most probable token, the first one if several are
   std::int64_t top_k = 0;  // only the k most probable, and those equal to the last of them; 0 = all
   double top_p = 1;        // only the fewest that hold this share of the probability
   double min_p = 0;        // only those with at least this share of the greatest probability
   double repetition_penalty =
-      1;  // logits of tokens that are there already: divided by it, or, below 0, times it
+      1;  // logits of tokens that the text already has: divided by it, or, below 0, times it
 
   bool greedy() const { return temperature == 0; }
   // Throws InputError naming the option.

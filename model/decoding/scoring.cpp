@@ -78,7 +78,7 @@ LabelDistribution next_token_distribution(Llm& llm, const std::vector<std::int32
   demand_tokens(context, "context");
   demand_tokens(labels, "label set");
   if (std::set<std::int32_t>(labels.begin(), labels.end()).size() != labels.size())
-    throw InputError("a label is there twice; each must be a token of its own");
+    throw InputError("a label is given twice; each must be a token of its own");
   llm.decoder.config().demand_in_vocabulary(labels);
   const auto length = static_cast<std::int64_t>(context.size());
   KvCache cache = llm.decoder.make_cache(1, length);

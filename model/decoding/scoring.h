@@ -25,7 +25,7 @@ struct LabelDistribution {
   double mass = 0;                    // what the labels hold of the whole next-token distribution
 };
 
-// The next token after the context, among labels. Throws InputError for no labels, one that is there twice or
+// The next token after the context, among labels. Throws InputError for no labels, one that is given twice or
 // outside the vocabulary; RuntimeError for logits that are not finite.
 LabelDistribution next_token_distribution(Llm& llm, const std::vector<std::int32_t>& context,
                                           const std::vector<std::int32_t>& labels);

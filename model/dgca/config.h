@@ -25,7 +25,7 @@ inline constexpr Names<Ablation, 4> kAblations{{{Ablation::kFull, "full"},
                                                 {Ablation::kCandidateOnly, "candidate-only"},
                                                 {Ablation::kBaseline, "baseline"}}};
 
-// What is read off as p: the gated mixture, or the candidates alone where a character has any.
+// What is read off as p: the gated mixture, or the candidates alone if a character has any.
 enum class Output { kMixture, kCandidates };
 inline constexpr Names<Output, 2> kOutputs{
     {{Output::kMixture, "mixture"}, {Output::kCandidates, "candidates"}}};
@@ -39,7 +39,7 @@ inline constexpr Names<CandidateSource, 2> kCandidateSources{
 // When a proposed change is accepted (0 = no such demand).
 struct DecisionThresholds {
   double detect = 0.5;  // d_i >= detect
-  double gate = 0.3;    // alpha_i >= gate; not asked where the output is the candidates alone
+  double gate = 0.3;    // alpha_i >= gate; not asked if the output is the candidates alone
   double margin = 0.0;  // log p(best) - log p(source character) >= margin
 };
 
@@ -71,7 +71,7 @@ struct ModelConfig {
 
   bool has_detector() const { return ablation == Ablation::kFull || ablation == Ablation::kDetectorOnly; }
   bool has_candidates() const { return ablation == Ablation::kFull || ablation == Ablation::kCandidateOnly; }
-  // The gate exists with the candidates, and is used where the output is the mixture.
+  // The gate exists with the candidates, and is used if the output is the mixture.
   bool has_gate() const { return has_candidates(); }
   // Slots of [CLS] and of [SEP] at either side of the source.
   std::int64_t border() const { return prompt_length > 0 ? prompt_length : 1; }

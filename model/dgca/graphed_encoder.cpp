@@ -49,7 +49,7 @@ void copy_into(const Inputs& from, Inputs& to) {
 
 class Replay : public torch::autograd::Function<Replay> {
  public:
-  // `anchor` requires a gradient, so that the backward pass comes here where there is no prompt.
+  // `anchor` requires a gradient, so that the backward pass comes here even if there is no prompt.
   static at::Tensor forward(AutogradContext* context, const at::Tensor& prompt, const at::Tensor& anchor,
                             const Inputs& inputs, const std::shared_ptr<Captured>& graph) {
     (void)anchor;
@@ -83,7 +83,7 @@ class CudaGraphs : public GraphedEncoder {
   }
 
  private:
-  // The graphs of this shape, captured now where it comes for the second time: the first run, without graphs,
+  // The graphs of this shape, captured now that it comes for the second time: the first run, without graphs,
   // has made what libraries make at their first call. Null: run without.
   std::shared_ptr<Captured> graph_for(const Inputs& inputs, const at::Tensor& prompt) {
     const auto [at, first] = graphs_.try_emplace({inputs.rows, inputs.width});

@@ -9,7 +9,7 @@ namespace relmpi {
 // Slots a row are rounded up to a multiple of this, so that a few shapes cover all batches.
 inline constexpr std::int64_t kGraphWidthMultiple = 8;
 
-// encode() in training mode, where launching kernels would cost more than running them: the forward and the
+// encode() in training mode, for when launching kernels costs more than running them: the forward and the
 // backward pass of each shape (B, S) are captured as two CUDA graphs when the shape comes for the second
 // time, and replayed from then on. Draws the same dropout as encode() from the same seed. Replays add to the
 // leaves' gradients but call no hooks.
@@ -20,7 +20,7 @@ class GraphedEncoder {
   virtual at::Tensor encode(const Weights& weights, const Inputs& inputs, const at::Tensor& prompt) = 0;
 };
 
-// Null, after a line in the log that says why, without a GPU. Where a capture fails, this is logged once and
+// Null, after a line in the log that says why, without a GPU. If a capture fails, this is logged once and
 // everything runs without graphs.
 std::unique_ptr<GraphedEncoder> make_graphed_encoder(const Parameters& parameters, const ModelConfig& config,
                                                      at::ScalarType dtype);

@@ -33,7 +33,7 @@ struct Inputs {
   std::int64_t width = 0;     // S, slots of the longest row (2n + 2P), rounded up as the builder was told
   at::Tensor ids;             // (B, S) int64
   at::Tensor positions;       // (B, S) int64
-  at::Tensor padding_mask;    // (B, 1, 1, S) bool, true = attend; undefined where no slot is padding
+  at::Tensor padding_mask;    // (B, 1, 1, S) bool, true = attend; undefined if no slot is padding
                               // and widths are not rounded
   at::Tensor prompt_slots;    // (B * 2P) int64 into B * S; undefined without prompts
   at::Tensor source_slots;    // (N) int64 into B * S

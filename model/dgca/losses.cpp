@@ -9,7 +9,7 @@ namespace {
 
 constexpr double kEpsilon = 1e-10;
 
-// log softmax(z)_y where the vocabulary takes part.
+// log softmax(z)_y if the vocabulary takes part.
 struct VocabularyTerms {
   at::Tensor target;  // (N) for the mixture, (N') at open_index for candidates alone
   at::Tensor source;  // (M) at the masked source slots

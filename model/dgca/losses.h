@@ -16,7 +16,7 @@ struct LossOptions {
   std::int64_t vocabulary_chunk = 0;  // rows of logits made at once; 0 = chosen from V
 };
 
-// Sums over this rank's rows (fp32 scalars on the device); undefined where the ablation has no such term.
+// Sums over this rank's rows (fp32 scalars on the device); undefined if the ablation has no such term.
 struct LossSums {
   at::Tensor correction;  // sum of -w_i log(p_y + 1e-10)
   at::Tensor detection;   // sum of binary cross-entropies

@@ -20,14 +20,14 @@ struct Model {
   ModelConfig config;
   std::shared_ptr<const Vocabulary> vocabulary;
   std::shared_ptr<Parameters> parameters;
-  CandidateTable candidates;  // width 0 where the folder has none
+  CandidateTable candidates;  // width 0 if the folder has none
 
-  // (V, K) int32 on the parameters' device; undefined where there is none.
+  // (V, K) int32 on the parameters' device; undefined if there is none.
   at::Tensor candidate_table() const;
 };
 
 // Opens a folder that we or transformers saved. Tensors of ours that a plain BERT folder lacks keep the
-// values of initialise() with `seed` where `allow_plain_bert`; otherwise they are demanded. Throws InputError
+// values of initialise() with `seed` if `allow_plain_bert`; otherwise they are demanded. Throws InputError
 // naming folder, tensor and remedy. `adjust` may change the configuration before the parameters are made.
 Model load_model(const std::filesystem::path& folder, at::Device device, bool allow_plain_bert = false,
                  std::uint64_t seed = 0, const std::function<void(ModelConfig&)>& adjust = {});

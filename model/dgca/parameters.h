@@ -27,7 +27,7 @@ std::vector<ParameterSpec> parameter_specs(const ModelConfig& config);
 
 // fp32 parameters and gradients, each one flat tensor; every leaf and its .grad are views into them.
 // Reductions, clipping and the finiteness test work on the flat tensors. Passes in bf16 or fp16 read a copy
-// of the parameters in that dtype, which is made anew after each change and not at each use.
+// of the parameters in that dtype, which is made again after each change and not at each use.
 class Parameters {
  public:
   Parameters(std::vector<ParameterSpec> specs, at::Device device);

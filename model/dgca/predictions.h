@@ -20,7 +20,7 @@ struct Predictions {
 Predictions predict(const Weights& weights, const ModelConfig& config, const Inputs& inputs,
                     const Heads& heads, Gating gating = Gating::kModel);
 
-// The full distribution p (N, V) fp32, and the logits z (N, V) in `logits` where asked: for tests and small
+// The full distribution p (N, V) fp32, and the logits z (N, V) in `logits` if asked: for tests and small
 // models.
 at::Tensor distribution(const Weights& weights, const ModelConfig& config, const Inputs& inputs,
                         const Heads& heads, Gating gating, at::Tensor* logits = nullptr);

@@ -5,7 +5,7 @@
 
 #include "model/kernels/vector_clones.h"
 
-// Vectors of 16 floats for kernels whose registers are laid out by hand; where a plain loop is vectorised
+// Vectors of 16 floats for kernels whose registers are laid out by hand; if a plain loop is vectorised
 // well enough, vector_math.h is the simpler way. Compilers split the vectors on processors with narrower
 // ones. Everything here is inlined into functions of one instruction set, RELMPI_AVX512 and so on.
 

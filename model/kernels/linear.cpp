@@ -21,7 +21,7 @@ using Linear = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optio
                           std::string_view, c10::List<std::optional<at::Scalar>>,
                           std::optional<std::string_view>);
 
-// libtorch's operator on ordinary tensors; absent where it was built without oneDNN.
+// libtorch's operator on ordinary tensors; absent if it was built without oneDNN.
 const std::optional<c10::TypedOperatorHandle<Linear>>& onednn_linear() {
   static const auto found = []() -> std::optional<c10::TypedOperatorHandle<Linear>> {
     const auto schema = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});

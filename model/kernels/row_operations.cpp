@@ -70,7 +70,7 @@ struct Turn {
   std::int64_t head_dim;
 };
 
-// One head, normalised where `weight` is given, then turned.
+// One head, normalised if `weight` is given, then turned.
 template <typename Element>
 RELMPI_INLINE void turn_head(const Element* x, const Element* weight, const Turn& turn, float* row,
                              Element* out) {

@@ -24,11 +24,11 @@ struct RowPlaces {
 
 struct RotaryWeights {
   at::Tensor cosines, sines;  // (positions, head_dim / 2) fp32
-  at::Tensor q_norm, k_norm;  // (head_dim), undefined but for Qwen3
+  at::Tensor q_norm, k_norm;  // (head_dim), undefined except for Qwen3
   double eps = 0;
 };
 
-// Takes q, k and v of one product apart: normalises the heads of q and k where weights are there, turns them
+// Takes q, k and v of one product apart: normalises the heads of q and k if weights are there, turns them
 // by their positions (RoPE in Hugging Face's form: a head's first half pairs with its second), and puts k
 // and v into the caches (sequences, kv_heads, capacity, head_dim) at their places. qkv (N, (heads + 2
 // kv_heads) head_dim). Returns q (N, heads, head_dim).

@@ -12,7 +12,7 @@ namespace {
 
 // Attention of queries (batch, heads, count, head_dim) over keys and values (batch, kv_heads, slots,
 // head_dim), with a mask (batch or 1, 1, count, slots). Heads that share keys become rows of one head: keys
-// and values are read as they lie, where libtorch would copy them for each head.
+// and values are read as they lie, whereas libtorch would copy them for each head.
 at::Tensor masked_attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
                             const at::Tensor& mask) {
   const std::int64_t batch = queries.size(0), heads = queries.size(1), count = queries.size(2),

@@ -16,9 +16,9 @@ struct Segment {
 // What the attention of all layers on one device needs to know of the new rows.
 struct AttentionPlan {
   std::vector<Segment> segments;  // cover the N rows in order, each with a sequence of its own
-  // Where libtorch takes all segments at once (not undefined): which slots each row sees.
+  // If libtorch takes all segments at once (not undefined): which slots each row sees.
   at::Tensor mask;    // (segments, 1, rows of each, slots) bool
-  at::Tensor chosen;  // (segments) int64, undefined where they are all sequences of the cache, in order
+  at::Tensor chosen;  // (segments) int64, undefined if they are all sequences of the cache, in order
 };
 
 // For a cache of `sequences` sequences and tensors like `x` (its device and dtype).

@@ -34,7 +34,7 @@ RopeScaling scaling_of(const JsonFields& fields) {
   if (kind == "llama3") return RopeScaling::kLlama3;
   if (kind == "yarn") return RopeScaling::kYarn;
   throw InputError("{}: RoPE scaling \"{}\" is not built; \"default\", \"llama3\" and \"yarn\" are",
-                   fields.place(), kind);
+                   fields.source(), kind);
 }
 
 template <typename T>
@@ -70,13 +70,13 @@ RopeConfig read_rope(const JsonFields& fields, std::int64_t max_position_embeddi
   fields.read("rope_theta", rope.theta);
   for (const char* name : {"rope_scaling", "rope_parameters"})
     if (const json* scaling = fields.find(name))
-      read_scaling(*scaling, fmt::format("{} ({})", fields.place(), name), rope);
+      read_scaling(*scaling, fmt::format("{} ({})", fields.source(), name), rope);
   if (rope.original_max_position_embeddings == 0)
     rope.original_max_position_embeddings = max_position_embeddings;
   double partial = 1;
   fields.read("partial_rotary_factor", partial);
   if (partial != 1)
-    throw InputError("{}: partial_rotary_factor is {}; only 1 is built", fields.place(), partial);
+    throw InputError("{}: partial_rotary_factor is {}; only 1 is built", fields.source(), partial);
   return rope;
 }
 
@@ -96,8 +96,8 @@ void refuse_sliding_window(const JsonFields& fields) {
   if (used)
     throw InputError(
         "{}: the model uses sliding windows (use_sliding_window or layer_types), which are not built; set "
-        "use_sliding_window to false where texts stay shorter than the window",
-        fields.place());
+        "use_sliding_window to false if texts stay shorter than the window",
+        fields.source());
 }
 
 void read_shape(const JsonFields& fields, LlmConfig& config) {

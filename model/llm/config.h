@@ -45,7 +45,7 @@ struct LlmConfig {
   bool output_bias = false;  // of o_proj
   bool mlp_bias = false;     // of gate_proj, up_proj, down_proj
   bool qk_norm = false;      // RMSNorm over each head of q and k (Qwen3)
-  std::string dtype;         // the weights' own, as "bfloat16"; empty where the file does not say
+  std::string dtype;         // the weights' own, as "bfloat16"; empty if the file does not say
   std::vector<std::int64_t> eos_token_ids;
 
   // Query heads, and key and value heads, side by side in one product: rows of its weight.

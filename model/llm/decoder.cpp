@@ -12,7 +12,7 @@ namespace relmpi {
 namespace {
 
 // x W^T for many rows. In fp32 oneDNN is the faster library, but adds up all products of an output one after
-// the other, where libtorch's own adds them in parts: long sums would lose their fourth decimal.
+// the other, whereas libtorch's own adds them in parts: long sums would lose their fourth decimal.
 at::Tensor product(const at::Tensor& x, const at::Tensor& weight) {
   constexpr std::int64_t kLongSum = 1024;
   const bool onednn = x.scalar_type() == at::kFloat && x.size(1) < kLongSum;
@@ -33,8 +33,7 @@ void check_tokens(const std::vector<NewTokens>& batch, const KvCache& cache, con
   std::vector<bool> there(static_cast<std::size_t>(cache.sequences()), false);
   for (const NewTokens& part : batch) {
     RELMPI_CHECK(part.sequence >= 0 && part.sequence < cache.sequences());
-    RELMPI_CHECK(!there[static_cast<std::size_t>(part.sequence)], "sequence {} is there twice",
-                 part.sequence);
+    RELMPI_CHECK(!there[static_cast<std::size_t>(part.sequence)], "sequence {} appears twice", part.sequence);
     there[static_cast<std::size_t>(part.sequence)] = true;
     const auto count = static_cast<std::int64_t>(part.tokens.size());
     if (cache.length(part.sequence) + count > cache.capacity())
@@ -167,7 +166,7 @@ at::Tensor Decoder::run_layer(std::size_t index, const at::Tensor& x, const Pass
 at::Tensor Decoder::logits(const at::Tensor& hidden) const {
   const at::NoGradGuard no_grad;
   const at::Tensor x = rms_norm(hidden.to(weights_.head.device()), weights_.final_norm, config_.rms_norm_eps);
-  // Logits are never rounded to 16 bits, where the operators allow it: near the greatest, bf16 has steps of
+  // Logits are never rounded to 16 bits if the operators allow it: near the greatest, bf16 has steps of
   // an eighth.
   if (has_row_loops(x)) return few_rows_linear(x, weights_.head, {}, {}, at::kFloat);
   if (x.is_cuda() && x.scalar_type() != at::kFloat) return at::mm(x, weights_.head.t(), at::kFloat);

@@ -22,11 +22,11 @@ struct MemoryNeed {
   //   the attention:  q, k, v, rotated q and k, and the output; no matrix of scores (a fused kernel)
   //   the MLP:        gate, up and their product;
   // and, for several texts, a copy of the layer's keys and values: of those that go on when one has ended;
-  // or, where that is more, the logits of one position per text, as computed and in fp32.
+  // or, if that is more, the logits of one position per text, as computed and in fp32.
   std::int64_t activations = 0;
 };
 
-// `value_bytes`: of one activation, 2 or 4. Throws InputError where batch or length is below 1 or the product
+// `value_bytes`: of one activation, 2 or 4. Throws InputError if batch or length is below 1 or the product
 // is beyond what any machine has.
 MemoryNeed memory_need(const LlmConfig& config, int value_bytes, std::int64_t batch, std::int64_t length);
 

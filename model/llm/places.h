@@ -10,7 +10,7 @@
 namespace relmpi {
 
 // Where the parts of a model run: each part has a slot, each slot a device. Two slots may be one device, so
-// that a map for several GPUs can be rehearsed on a CPU. Activations are copied where the slot changes.
+// that a map for several GPUs can be rehearsed on a CPU. Activations are copied when the slot changes.
 struct LlmPlaces {
   std::vector<at::Device> devices;  // of the slots
   std::size_t embedding = 0;

@@ -10,11 +10,11 @@
 
 namespace relmpi {
 
-// Matrices are (out, in). Biases are fp32 and undefined where the model has none.
+// Matrices are (out, in). Biases are fp32 and undefined if the model has none.
 struct LlmLayer {
   at::Tensor input_norm, post_attention_norm;  // (H)
   at::Tensor qkv, qkv_bias;                    // q, k and v below each other
-  at::Tensor q_norm, k_norm;                   // (head_dim), undefined but for Qwen3
+  at::Tensor q_norm, k_norm;                   // (head_dim), undefined except for Qwen3
   at::Tensor output, output_bias;              // (H, heads * head_dim)
   at::Tensor gate_up, gate_up_bias;            // gate and up below each other (2 I, H)
   at::Tensor down, down_bias;                  // (H, I)
@@ -24,7 +24,7 @@ struct LlmWeights {
   at::Tensor embedding;  // (V, H)
   std::vector<LlmLayer> layers;
   at::Tensor final_norm;  // (H)
-  at::Tensor head;        // (V, H): the embedding itself where they are tied and on one device
+  at::Tensor head;        // (V, H): the embedding itself if they are tied and on one device
 
   std::int64_t bytes() const;  // each tensor once
 };

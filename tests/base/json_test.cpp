@@ -37,7 +37,7 @@ TEST(ParseJson, RefusesAKeyThatIsThereTwice) {
   EXPECT_EQ(error_of(R"([{"a": 1}, {"a": 1, "b": {"a": 1}}])"), "");
 }
 
-// A million levels used up the stack where a document was copied or printed.
+// A million levels used up the stack when a document was copied or printed.
 TEST(ParseJson, RefusesDeepNesting) {
   EXPECT_EQ(error_of(nested(kJsonDepth)), "");
   EXPECT_EQ(error_of(nested(kJsonDepth - 1).insert(kJsonDepth - 1, "{\"a\": 1}")), "");

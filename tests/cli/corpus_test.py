@@ -84,7 +84,7 @@ class Text(unittest.TestCase):
 
 class Program(unittest.TestCase):
     def run_with(self, apt_get, *arguments):
-        """Runs corpus.py where apt-get is the given script (None: there is none)."""
+        """Runs corpus.py with the given script as apt-get (None: there is none)."""
         with tempfile.TemporaryDirectory() as folder:
             root = pathlib.Path(folder)
             (root / "bin").mkdir()

@@ -66,7 +66,7 @@ class Browser(unittest.TestCase):
             capture_output=True,
             text=True,
             check=True,
-            timeout=100,
+            timeout=600,
         )
         found = re.search(r'data-measured="([^"]*)"', done.stdout)
         self.assertIsNotNone(found, done.stderr)

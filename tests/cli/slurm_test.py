@@ -56,7 +56,7 @@ class Template(unittest.TestCase):
         return subprocess.Popen(["bash", str(TEMPLATE), *arguments], env=variables, stdout=self.log, stderr=self.log)
 
     def end(self, process):
-        code = process.wait(timeout=60)
+        code = process.wait(timeout=600)
         self.log.close()
         calls = self.root / "scontrol.log"
         return code, (self.root / "log").read_text(), calls.read_text().split("\n")[:-1] if calls.exists() else []

@@ -147,7 +147,7 @@ void rewrite(const std::filesystem::path& folder, const char* column, hid_t type
              T value) {
   {
     const hdf5::Session session;
-    const hdf5::Place at{(folder / "shard-00000.h5").string(), column, hdf5::Access::kWrite};
+    const hdf5::Location at{(folder / "shard-00000.h5").string(), column, hdf5::Access::kWrite};
     const hdf5::Handle access(RELMPI_HDF5(at, H5Pcreate, H5P_FILE_ACCESS), H5Pclose);
     RELMPI_HDF5(at, H5Pset_libver_bounds, access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
     const hdf5::Handle file(RELMPI_HDF5(at, H5Fopen, at.file.c_str(), H5F_ACC_RDWR, access), H5Fclose);

@@ -68,7 +68,7 @@ TEST(Ecspell, EveryGoodLineIsWrittenAndComesBack) {
   what.path = folder / "train";
   what.verify = true;
   const Inspection inspection = inspect(what);
-  EXPECT_EQ(inspection.wrong_characters, wrong);  // also where both characters have the same id
+  EXPECT_EQ(inspection.wrong_characters, wrong);  // even if both characters have the same id
   EXPECT_EQ(inspection.sentences, 8187);
 }
 

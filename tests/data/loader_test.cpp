@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "data/loader/order.h"
 #include "tests/data/shard_testing.h"
+#include "tests/input_error.h"
 
 namespace relmpi {
 namespace {

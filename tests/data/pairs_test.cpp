@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "base/utf8.h"
 #include "tests/data/shard_testing.h"
+#include "tests/input_error.h"
 
 namespace relmpi {
 namespace {

@@ -21,7 +21,7 @@ const char* const kQwen2 =
 Pieces split(const PreTokenizer& rules, const std::string& text) {
   Pieces pieces;
   PreTokenizerRun(rules).split(text, [&](const PreTokenizerRun::Piece& piece) {
-    // A piece lies where it says, but for a space that was put in.
+    // A piece lies where it says, except for a space that was put in.
     const auto own = piece.bytes.substr(piece.spaced ? 1 : 0);
     EXPECT_EQ(text.substr(piece.place, own.size()), own) << piece.place;
     EXPECT_TRUE(!piece.spaced || piece.bytes.starts_with(' ')) << piece.place;

@@ -43,7 +43,7 @@ std::string lines_of(const std::vector<TextPair>& pairs);
 std::filesystem::path shard(const TemporaryFolder& folder, const std::vector<TextPair>& pairs,
                             const Vocabulary& vocabulary, std::int64_t shards = 1);
 
-// The folder of real data; empty where it is missing.
+// The folder of real data; empty if it is missing.
 std::filesystem::path shared_data();
 
 // Files below a folder, by their names relative to it, with their bytes.

@@ -15,6 +15,7 @@
 #include "data/shards/manifest.h"
 #include "data/shards/shard_writer.h"
 #include "tests/data/shard_testing.h"
+#include "tests/input_error.h"
 
 namespace relmpi {
 namespace {

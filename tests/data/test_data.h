@@ -36,7 +36,7 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-// The message of the InputError that `body` throws; fails where it throws none.
+// The message of the InputError that `body` throws; fails if it throws none.
 template <typename Error, typename Body>
 std::string message_of(const Body& body) {
   try {
@@ -50,7 +50,7 @@ std::string message_of(const Body& body) {
 
 }  // namespace relmpi
 
-// Skips the test, by name and with the reason, where a path of the shared data is missing.
+// Skips the test, by name and with the reason, if a path of the shared data is missing.
 #define RELMPI_NEEDS(path)                                                                                \
   if (!std::filesystem::exists(path)) {                                                                   \
     GTEST_SKIP() << (path).string() << " is not there; set RELMPI_SHARED_DATA to the folder that has it"; \

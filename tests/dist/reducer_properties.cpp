@@ -46,7 +46,7 @@ Case any_case() {
   return c;
 }
 
-// Gradient of a leaf in one micro-batch of a rank; undefined where its rows do not use the leaf. Small whole
+// Gradient of a leaf in one micro-batch of a rank; undefined if its rows do not use the leaf. Small whole
 // numbers: their sums are exact in every type, whatever their order.
 at::Tensor gradient_of(const Case& c, int step, int rank, int micro_batch, std::size_t leaf) {
   Random random(c.seed, "gradient", step, rank, micro_batch, leaf);

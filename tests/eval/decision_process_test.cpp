@@ -96,7 +96,7 @@ DecisionProcess chain(const std::vector<std::int64_t>& targets, const std::vecto
 }
 
 TEST(PolicyEvaluation, PoliciesThatNeverStop) {
-  // 0 -> 1 -> 2 -> 2: free in the end, after 0.1 + 0.2. 3 <-> 4 pays for ever.
+  // 0 -> 1 -> 2 -> 2: free in the end, after 0.1 + 0.2. 3 <-> 4 pays forever.
   const DecisionProcess process = chain({1, 2, 2, 4, 3}, {-0.1, -0.2, 0, 0, -0.1}, 1.0);
   process.validate();
   const ActionTable reason(5, Action::kReason);
@@ -163,7 +163,7 @@ TEST(DecisionProcess, ThresholdSummaryOfAPolicyThatNeverStops) {
 }
 
 TEST(DecisionProcess, AFreeLoopEarnsNothing) {
-  // Where stopping has a price, reasoning in state 0 for ever would be worth 0. It does not count: the value
+  // If stopping has a price, reasoning in state 0 forever would be worth 0. It does not count: the value
   // is that of the best policy that stops, retrieve and then terminate. The look-ahead of the loop ties with
   // it.
   DecisionProcess process = chain({0, 1}, {0, 0}, 1.0);

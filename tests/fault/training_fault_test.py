@@ -95,7 +95,7 @@ class Fault(testing.ProgramCase):
                 self.assertLess(time.monotonic() - began, PROMPT)
                 self.assertNotEqual(process.returncode, 0)
                 for pid in pids:
-                    testing.wait_for(f"the end of rank process {pid}", lambda: not testing.runs(pid), seconds=10)
+                    testing.wait_for(f"the end of rank process {pid}", lambda: not testing.runs(pid))
                 self.assertGreaterEqual(self.whole_checkpoints(out)[-1], 3)
         self.goes_on(out, ranks=2)
 

@@ -9,7 +9,7 @@
 namespace relmpi {
 namespace {
 
-// What the file says is what is kept, but for two fields that nobody reads; a null says nothing.
+// What the file says is what is kept, except for two fields that nobody reads; a null says nothing.
 void check_kept(const nlohmann::json& file, const nlohmann::json& kept) {
   for (const auto& [name, value] : kept.items()) {
     if (!file.contains(name) || file[name].is_null() || name == "architectures" ||

@@ -23,7 +23,7 @@ inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 
-// A file in a folder of its own, in memory where the system has such a folder, for readers that take a path.
+// A file in a folder of its own, in memory if the system has such a folder, for readers that take a path.
 class ScratchFile {
  public:
   explicit ScratchFile(const std::string& name);
@@ -50,7 +50,7 @@ struct Verdicts {
 };
 std::map<std::string, Verdicts>& verdicts();
 
-// What `read` gives; nothing where it refused the input. The text of the refusal must say something.
+// What `read` gives; nothing if it refused the input. The text of the refusal must say something.
 template <typename Read>
 auto accepted(const char* reader, const Read& read) -> std::optional<decltype(read())> {
   Verdicts& count = verdicts()[reader];

@@ -26,7 +26,7 @@ std::vector<Answer> answers_of(Llm& llm, const std::vector<Request>& requests,
   return generate(llm.folder, *plain_method(llm.decoder), requests, options, on_text);
 }
 
-// Token by token, each time over the whole text anew.
+// Token by token, each time over the whole text again.
 Ids slow_greedy(Llm& llm, Ids text, std::int64_t tokens) {
   Ids answer;
   for (std::int64_t i = 0; i < tokens; ++i) {

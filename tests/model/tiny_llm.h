@@ -44,7 +44,7 @@ class TinyLlm {
 // Places for `slots` devices that are all the CPU; layer i is on slot i % slots, the head on the last.
 LlmPlaces dealt_places(const LlmConfig& config, std::size_t slots);
 
-// What a function's InputError says; "" where there is none.
+// What a function's InputError says; "" if there is none.
 template <typename Function>
 std::string input_error(const Function& function) {
   try {

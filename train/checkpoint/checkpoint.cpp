@@ -35,7 +35,7 @@ std::vector<fs::path> checkpoint_folders(const fs::path& checkpoints) {
   return folders;
 }
 
-// Why the folder is no whole checkpoint; empty where it is.
+// Why the folder is not a whole checkpoint; empty if it is.
 std::string damage(const fs::path& folder) {
   if (!fs::exists(folder / "COMPLETE")) return "it has no COMPLETE file (it was not finished)";
   try {

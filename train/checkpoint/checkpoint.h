@@ -13,7 +13,7 @@ namespace relmpi {
 
 // Everything a checkpoint holds, in host memory of its own, so that training goes on while it is written.
 struct Snapshot {
-  Model model;                              // of that moment but for the parameters, which go on changing
+  Model model;                              // of that moment except for the parameters, which go on changing
   at::Tensor weights, exp_avg, exp_avg_sq;  // flat fp32, in the layout of the parameters
   std::vector<std::pair<std::string, at::Tensor>> scalars;
   TrainState state;
@@ -25,16 +25,16 @@ void take_snapshot(Snapshot& snapshot, const Model& model, const Optimizer& opti
 
 // RUN/checkpoints/step-00000100/{model.safetensors,config.json,vocab.txt,optimizer.safetensors,state.json,COMPLETE}.
 // A folder is written under another name, every file fsynced, COMPLETE (each file's XXH3-128) last, then
-// renamed: there is a whole checkpoint or none. Throws RuntimeError where the disk refuses.
-// `checkpoints` is not made anew where it has vanished: what was unmounted would be written to the disk
+// renamed: there is a whole checkpoint or none. Throws RuntimeError if the disk refuses.
+// `checkpoints` is not created again if it has vanished: what was unmounted would be written to the disk
 // below.
 void write_checkpoint(const std::filesystem::path& checkpoints, const Snapshot& snapshot);
 
-// The newest checkpoint whose files all have the hashes that COMPLETE says; damaged ones are passed over with
+// The newest checkpoint whose files all have the hashes that COMPLETE says; damaged ones are skipped with
 // a warning.
 std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& checkpoints);
 
-// Reads weights, moments and state back. Throws InputError naming file and tensor where they do not fit the
+// Reads weights, moments and state back. Throws InputError naming file and tensor if they do not fit the
 // model.
 TrainState read_checkpoint(const std::filesystem::path& folder, Model& model, Optimizer& optimizer);
 

@@ -24,7 +24,7 @@ struct TrainState {
 // state.json.
 nlohmann::json to_json(const TrainState& state);
 // Reads it; `file` is named in errors. Throws InputError for what is missing, of the wrong kind, or negative
-// where a count is meant.
+// if a count is meant.
 TrainState parse_state(const std::string& text, const std::string& file);
 
 // COMPLETE: which step it is, and the XXH3-128 of each file.

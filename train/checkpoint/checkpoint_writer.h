@@ -42,7 +42,7 @@ class CheckpointWriter {
   std::shared_ptr<State> state_;
 };
 
-// Throws InputError where the disk of `checkpoints` lacks the room for `more` further checkpoints of this
+// Throws InputError if the disk of `checkpoints` lacks the room for `more` further checkpoints of this
 // model, as far as they are kept, and for RUN/model.
 void demand_space(const std::filesystem::path& checkpoints, const Parameters& parameters, std::int64_t more,
                   KeptCheckpoints kept);

@@ -77,7 +77,7 @@ constexpr Command<TrainOptions> kTrain{
         "--confusion "
         "confusion.json --out runs/a --epochs 3\n"
         "Many:          mpirun -np 4 relmpi-train ... (one process per GPU)\n"
-        "The same command again resumes. SIGUSR1, SIGTERM or Ctrl-C: checkpoint, exit code 75; once more "
+        "The same command again resumes. SIGUSR1, SIGTERM or Ctrl-C: checkpoint, exit code 75; a second time "
         "ends at once.",
     .options = &add_options,
     .run = &train};

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/torch_headers.h"
+#include "base/units.h"
 #include "eval/decisions/statistics.h"
 
 namespace relmpi {
