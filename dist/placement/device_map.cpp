@@ -91,7 +91,7 @@ void check_device_map(const ModelTree& tree, const DeviceMap& map, const std::st
       return name.empty() || lies_in(tensor.first, name);
     });
     if (!known)
-      throw InputError("{}: \"{}\" is not a module or tensor of this model; its tensors are named like {}",
+      throw InputError("{}: \"{}\" is no module or tensor of this model; its tensors are named like {}",
                        source, prefix, tensors.empty() ? "nothing at all" : tensors.front().first);
   }
   for (const auto& [name, tensor] : tensors)

@@ -170,8 +170,7 @@ DeviceMap read_device_map(const std::filesystem::path& file) {
     }
     if (!place)
       throw InputError(
-          "{}: \"{}\" goes to {}, which is not a device; write N or \"cuda:N\" for a GPU, \"cpu\" or "
-          "\"disk\"",
+          "{}: \"{}\" goes to {}, which is no place; write a GPU's number, \"cuda:N\", \"cpu\" or \"disk\"",
           file.string(), prefix, value.dump());
     map.entries.emplace_back(prefix, *place);
   }

@@ -29,7 +29,7 @@ nlohmann::ordered_json to_json(const Interval& interval) {
 }
 
 [[noreturn]] void items_differ(const std::string& has, const std::string& lacks, std::int64_t item) {
-  throw InputError("the items differ: '{}' has item {} and '{}' does not; compare runs over the same items",
+  throw InputError("the items differ: '{}' has item {} and '{}' has not; compare runs over the same items",
                    has, item, lacks);
 }
 
