@@ -132,8 +132,7 @@ TEST_F(Evaluate, SentencesThatDoNotFitStayAsTheyAre) {
 TEST_F(Evaluate, OptionsThatCannotBeAreRefused) {
   EXPECT_NE(input_error_of([&] { run({.passes = 0}); }).find("--passes is 0"), std::string::npos);
   EXPECT_NE(input_error_of([&] { run({.batch = 0}); }).find("--batch is 0"), std::string::npos);
-  EXPECT_NE(input_error_of([&] { run({.passes = 2, .tune = true}); }).find("--passes 2"),
-            std::string::npos);
+  EXPECT_NE(input_error_of([&] { run({.passes = 2, .tune = true}); }).find("--passes 2"), std::string::npos);
 }
 
 TEST(WithChanges, MakesWhatTheThresholdsAccept) {
