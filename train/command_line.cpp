@@ -1,24 +1,9 @@
 #include "train/command_line.h"
 
-#include <algorithm>
+#include "base/options.h"
 
 namespace relmpi {
 namespace {
-
-template <typename Enum, std::size_t size>
-CLI::Option* add_choice(CLI::App& app, const std::string& option, Enum& value, const Names<Enum, size>& names,
-                        const std::string& help) {
-  std::string known;
-  for (const auto& [choice, name] : names) known += (known.empty() ? "" : ", ") + std::string(name);
-  const auto choose = [&value, &names, known, option](const std::string& text) {
-    const auto found = std::ranges::find(names, text, &std::pair<Enum, const char*>::second);
-    if (found == names.end()) throw CLI::ValidationError(option, "'" + text + "' is not one of: " + known);
-    value = found->first;
-  };
-  return app.add_option_function<std::string>(option, choose, help + " (" + known + ")")
-      ->default_str(name_of(names, value))
-      ->type_name("TEXT");
-}
 
 // number(name, value, help) declares one of the group's options, with its default in --help.
 auto number_adder(CLI::App& app, const char* group) {
@@ -55,10 +40,9 @@ void add_shape_options(CLI::App& app, DataOptions& o) {
   add_choice(app, "--candidates", c.candidate_source, kCandidateSources,
              "candidates of the source character, or of [MASK] as in the published program")
       ->group(group);
-  app.add_option("--init-embeddings", o.init_embeddings,
-                 "random, or svd: from which characters stand side by side in --data")
-      ->group(group)
-      ->capture_default_str();
+  add_choice(app, "--init-embeddings", o.init_embeddings, kInitEmbeddings,
+             "at random, or by SVD of which characters stand side by side in --data")
+      ->group(group);
 }
 
 }  // namespace
@@ -142,7 +126,7 @@ void add_run_options(CLI::App& app, RunOptions& o) {
   number("--keep-last", o.keep_last, "newest checkpoints that are kept");
   number("--keep-best", o.keep_best, "best checkpoints that are kept as well");
   number("--log-every", o.log_every, "steps between lines of metrics.jsonl");
-  number("--metric", o.metric, "what the best model is chosen by: f1, f2, precision or recall");
+  add_choice(app, "--metric", o.metric, kMetrics, "what the best model is chosen by")->group(group);
   number("--patience", o.patience, "evaluations without a better one before training ends; 0 = never");
   app.add_flag("--tune-thresholds", o.tune,
                "choose the decision thresholds on the validation set at each evaluation")

@@ -65,7 +65,7 @@ nlohmann::json run_identity(const TrainOptions& o, const Setup& setup, std::int6
           {"mixture-after", o.run.mixture_after},
           {"mft-mode", name_of(kMaskModes, o.step.mft_mode)},
           {"mft-rate", o.step.mft_rate},
-          {"metric", o.run.metric}};
+          {"metric", name_of(kMetrics, o.run.metric)}};
 }
 
 nlohmann::json changes_since(const nlohmann::json& before, const nlohmann::json& now,

@@ -13,8 +13,6 @@ void DataOptions::validate() const {
          "given, or --vocab with a shape (--hidden, --layers, ...) to start from nothing");
   demand(model.empty() || vocab.empty(), "--vocab", vocab,
          "left out with --model, which has its own vocab.txt");
-  demand(init_embeddings == "random" || init_embeddings == "svd", "--init-embeddings", init_embeddings,
-         "random or svd");
   demand(prefetch >= 0 && prefetch <= 1024, "--prefetch", prefetch, "0 to 1024");
 }
 
@@ -38,8 +36,6 @@ void RunOptions::validate() const {
   demand(epochs >= 0 && std::isfinite(epochs), "--epochs", epochs, "above 0");
   demand(warmup >= 0 && warmup < 1, "--warmup", warmup, "a share of all steps in [0, 1)");
   demand(max_skipped >= 1, "--max-skipped", max_skipped, "at least 1");
-  demand(metric == "f1" || metric == "f2" || metric == "precision" || metric == "recall", "--metric", metric,
-         "f1, f2, precision or recall");
   demand(log_every >= 1, "--log-every", log_every, "at least 1");
   demand(evaluate_every >= 0, "--evaluate-every", evaluate_every, "at least 0");
   demand(checkpoint_every >= 0, "--checkpoint-every", checkpoint_every, "at least 0");

@@ -15,6 +15,18 @@ enum class Schedule { kLinear, kCosine, kConstant };
 inline constexpr Names<Schedule, 3> kSchedules{
     {{Schedule::kLinear, "linear"}, {Schedule::kCosine, "cosine"}, {Schedule::kConstant, "constant"}}};
 
+// Word embeddings to start from: random, or from which characters stand side by side in the data.
+enum class InitEmbeddings { kRandom, kSvd };
+inline constexpr Names<InitEmbeddings, 2> kInitEmbeddings{
+    {{InitEmbeddings::kRandom, "random"}, {InitEmbeddings::kSvd, "svd"}}};
+
+// What the best model is chosen by.
+enum class Metric { kF1, kF2, kPrecision, kRecall };
+inline constexpr Names<Metric, 4> kMetrics{{{Metric::kF1, "f1"},
+                                            {Metric::kF2, "f2"},
+                                            {Metric::kPrecision, "precision"},
+                                            {Metric::kRecall, "recall"}}};
+
 // What a training run is told, by what asks for it. Defaults are DESIGN's; each `validate` throws InputError
 // naming the option, its value and what it may be.
 
@@ -31,7 +43,7 @@ struct DataOptions {
 
   // used if the model starts from nothing or is a plain BERT
   ModelConfig shape;
-  std::string init_embeddings = "random";
+  InitEmbeddings init_embeddings = InitEmbeddings::kRandom;
   double gate_bias = 0.0;
 
   void validate() const;
@@ -73,7 +85,7 @@ struct RunOptions {
   std::int64_t checkpoint_every = 1000;      // besides those at evaluations and at the end; 0 = none
   std::size_t keep_last = 2, keep_best = 3;  // checkpoints
   std::int64_t log_every = 10;
-  std::string metric = "f1";
+  Metric metric = Metric::kF1;
   std::int64_t patience = 0;  // evaluations without a better metric; 0 = never stop early
   bool tune = false;
   std::int64_t check_replicas = 1000;

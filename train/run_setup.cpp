@@ -43,7 +43,7 @@ Model new_model(const DataOptions& options, std::uint64_t seed, const Dataset& d
   model.config.validate();
   model.parameters = std::make_shared<Parameters>(parameter_specs(model.config), device);
   initialise(*model.parameters, model.config, {.seed = seed, .gate_bias = options.gate_bias});
-  if (options.init_embeddings == "svd") {
+  if (options.init_embeddings == InitEmbeddings::kSvd) {
     const at::NoGradGuard no_grad;
     at::Tensor embeddings = model.parameters->leaf("bert.embeddings.word_embeddings.weight").detach();
     at::Tensor host = embeddings.to(at::kCPU);

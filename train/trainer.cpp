@@ -16,10 +16,10 @@
 namespace relmpi {
 namespace {
 
-double metric_of(const OutcomeCounts& counts, const std::string& name) {
-  if (name == "precision") return counts.precision();
-  if (name == "recall") return counts.recall();
-  return name == "f2" ? counts.f2() : counts.f1();
+double metric_of(const OutcomeCounts& counts, Metric metric) {
+  if (metric == Metric::kPrecision) return counts.precision();
+  if (metric == Metric::kRecall) return counts.recall();
+  return metric == Metric::kF2 ? counts.f2() : counts.f1();
 }
 
 }  // namespace

@@ -97,7 +97,8 @@ void Trainer::report_end(bool stopping) const {
     spdlog::info("stopped on request after step {}: run the same command again to go on", state_.step);
   else if (out_of_patience())
     spdlog::info("{} evaluations without a better {}: training ends at step {} (best: step {})",
-                 options_.run.patience, options_.run.metric, state_.step, state_.best_step);
+                 options_.run.patience, name_of(kMetrics, options_.run.metric), state_.step,
+                 state_.best_step);
   spdlog::info(
       "checkpoints held the steps up for {:.2f} s, {:.2f} % of the time", writer_->seconds_stalled(),
       100 * writer_->seconds_stalled() / std::chrono::duration<double>(Clock::now() - started_at_).count());
@@ -108,7 +109,7 @@ nlohmann::ordered_json Trainer::summary(Exit exit) const {
   return {{"status", exit == Exit::kStopped ? "stopped" : "done"},
           {"step", state_.step},
           {"steps", total_steps_},
-          {"metric", options_.run.metric},
+          {"metric", name_of(kMetrics, options_.run.metric)},
           {"best_metric",
            evaluated ? nlohmann::ordered_json(state_.best_metric) : nlohmann::ordered_json(nullptr)},
           {"best_step", state_.best_step},

@@ -30,12 +30,12 @@ std::string read_noise_note(const std::filesystem::path& path) {
 
 Json json_of(const ShardingReport& report) {
   Json skipped, examples = Json::array(), folders = Json::object();
-  for (int kind = 0; kind < kBadLineKinds; ++kind) {
-    skipped[name_of(static_cast<BadLine>(kind))] = report.skipped.count(static_cast<BadLine>(kind));
-  }
+  for (const auto& [kind, name] : kBadLines) skipped[name] = report.skipped.count(kind);
   for (const auto& item : report.skipped.examples()) {
-    examples.push_back(
-        {{"file", item.file}, {"line", item.line}, {"kind", name_of(item.kind)}, {"detail", item.detail}});
+    examples.push_back({{"file", item.file},
+                        {"line", item.line},
+                        {"kind", name_of(kBadLines, item.kind)},
+                        {"detail", item.detail}});
   }
   for (const auto& folder : report.folders) {
     folders[folder.name] = {

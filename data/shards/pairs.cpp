@@ -23,20 +23,6 @@ bool characters_of(std::string_view column, std::u32string& out) {
 
 }  // namespace
 
-const char* name_of(BadLine kind) {
-  switch (kind) {
-    case BadLine::kUnequalLength:
-      return "unequal_length";
-    case BadLine::kInvalidUtf8:
-      return "invalid_utf8";
-    case BadLine::kEmpty:
-      return "empty";
-    case BadLine::kTooLong:
-      return "too_long";
-  }
-  return "unknown";
-}
-
 void BadLines::add(BadLineExample example) {
   const std::int64_t number = total();
   const auto kind = static_cast<std::size_t>(example.kind);

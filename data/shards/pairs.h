@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "base/names.h"
 #include "data/shards/dataset.h"
 
 namespace relmpi {
@@ -21,8 +22,10 @@ enum class BadLine {
   kEmpty,          // nothing but white space
   kTooLong,        // more than max_length characters on a side
 };
-constexpr int kBadLineKinds = 4;
-const char* name_of(BadLine kind);  // "unequal_length", ...
+inline constexpr Names<BadLine, 4> kBadLines{{{BadLine::kUnequalLength, "unequal_length"},
+                                              {BadLine::kInvalidUtf8, "invalid_utf8"},
+                                              {BadLine::kEmpty, "empty"},
+                                              {BadLine::kTooLong, "too_long"}}};
 
 struct BadLineExample {
   std::string file;  // as it was given
@@ -43,8 +46,8 @@ class BadLines {
   std::vector<BadLineExample> examples() const;
 
  private:
-  std::array<std::int64_t, kBadLineKinds> counts_{};
-  std::array<std::vector<std::pair<std::int64_t, BadLineExample>>, kBadLineKinds> kept_;
+  std::array<std::int64_t, kBadLines.size()> counts_{};
+  std::array<std::vector<std::pair<std::int64_t, BadLineExample>>, kBadLines.size()> kept_;
 };
 
 // Splits one line `source TAB target` into its characters: one token per Unicode code point; white space (the

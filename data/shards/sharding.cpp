@@ -112,13 +112,13 @@ void report_bad_lines(const ShardingOptions& options, const ShardingReport& repo
   if (total == 0) return;
   const auto examples = report.skipped.examples();
   for (const auto& example : examples) {
-    spdlog::warn("{}:{}: {}: {}", example.file, example.line, name_of(example.kind), example.detail);
+    spdlog::warn("{}:{}: {}: {}", example.file, example.line, name_of(kBadLines, example.kind), example.detail);
   }
   if (options.strict) {
     const auto& first = examples.front();
     throw InputError(
         "{} of {} lines are bad, the first {}:{} ({}: {}); fix them, or leave out --strict to skip them",
-        total, report.read, first.file, first.line, name_of(first.kind), first.detail);
+        total, report.read, first.file, first.line, name_of(kBadLines, first.kind), first.detail);
   }
   spdlog::warn("{} of {} lines are not sentence pairs and were skipped", total, report.read);
 }

@@ -86,22 +86,6 @@ std::optional<std::string> configured_source(const fs::path& file) {
 
 }  // namespace
 
-const char* to_string(ChatFamily family) {
-  switch (family) {
-    case ChatFamily::kChatMl:
-      return "ChatML";
-    case ChatFamily::kSmolLm2:
-      return "SmolLM2";
-    case ChatFamily::kQwen2:
-      return "Qwen2";
-    case ChatFamily::kQwen25:
-      return "Qwen2.5";
-    case ChatFamily::kQwen3:
-      return "Qwen3";
-  }
-  RELMPI_CHECK(false, "unnamed family");
-}
-
 std::optional<std::vector<ChatMessage>> parse_messages(const std::string& text) {
   const auto first = text.find_first_not_of(" \t");
   if (first == std::string::npos || text[first] != '[') return std::nullopt;

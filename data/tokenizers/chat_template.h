@@ -44,6 +44,4 @@ class ChatTemplate {
   ChatFamily family_;
 };
 
-const char* to_string(ChatFamily family);
-
 }  // namespace relmpi

@@ -1,25 +1,23 @@
 #include "data/tokenizers/pre_tokenizer_json.h"
 
-#include <array>
-#include <utility>
+#include "base/names.h"
 
 namespace relmpi {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::array<std::pair<const char*, SplitBehavior>, 5> kBehaviors{
-    {{"Isolated", SplitBehavior::kIsolated},
-     {"Removed", SplitBehavior::kRemoved},
-     {"MergedWithPrevious", SplitBehavior::kMergedWithPrevious},
-     {"MergedWithNext", SplitBehavior::kMergedWithNext},
-     {"Contiguous", SplitBehavior::kContiguous}}};
+constexpr Names<SplitBehavior, 5> kBehaviors{{{SplitBehavior::kIsolated, "Isolated"},
+                                              {SplitBehavior::kRemoved, "Removed"},
+                                              {SplitBehavior::kMergedWithPrevious, "MergedWithPrevious"},
+                                              {SplitBehavior::kMergedWithNext, "MergedWithNext"},
+                                              {SplitBehavior::kContiguous, "Contiguous"}}};
 
 SplitBehavior read_behavior(const JsonFields& fields) {
   const std::string name = fields.text("behavior");
-  for (const auto& [known, behavior] : kBehaviors)
-    if (name == known) return behavior;
-  fields.wrong("behavior", name, "Isolated, Removed, MergedWithPrevious, MergedWithNext or Contiguous");
+  const auto found = find(kBehaviors, name);
+  if (!found) fields.wrong("behavior", name, listed(kBehaviors));
+  return *found;
 }
 
 // {"Regex": "..."} or {"String": "..."}.

@@ -15,14 +15,9 @@ template <typename Enum, std::size_t size>
 void read_name(const JsonFields& fields, const char* name, Enum& value, const Names<Enum, size>& names) {
   std::string text = name_of(names, value);
   fields.read(name, text);
-  for (const auto& [known, known_name] : names) {
-    if (text != known_name) continue;
-    value = known;
-    return;
-  }
-  std::string known;
-  for (const auto& entry : names) known += fmt::format("{}\"{}\"", known.empty() ? "" : " or ", entry.second);
-  fields.wrong(name, text, known);
+  const auto found = find(names, text);
+  if (!found) fields.wrong(name, text, listed(names));
+  value = *found;
 }
 
 }  // namespace

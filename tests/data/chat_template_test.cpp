@@ -42,7 +42,7 @@ TEST(ChatTemplate, AConversationKeepsItsOwnSystemMessage) {
       "<|im_start|>user\n2+2?<|im_end|>\n";
   for (const auto family : {ChatFamily::kChatMl, ChatFamily::kSmolLm2, ChatFamily::kQwen2,
                             ChatFamily::kQwen25, ChatFamily::kQwen3})
-    EXPECT_EQ(render(family, kTalk, false), talk) << to_string(family);
+    EXPECT_EQ(render(family, kTalk, false), talk) << static_cast<int>(family);
   EXPECT_EQ(render(ChatFamily::kQwen25, kTalk), talk + "<|im_start|>assistant\n");
 }
 

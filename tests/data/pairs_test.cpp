@@ -98,7 +98,7 @@ TEST(Pairs, ExamplesAreInOrderAndHaveEveryKind) {
   lines += "\n\xFF\n一一一一\t一一一一\n";
   const auto examples = read(lines, 3).bad.examples();
   ASSERT_EQ(examples.size(), 10u);
-  std::vector<int> kinds(kBadLineKinds);
+  std::vector<int> kinds(kBadLines.size());
   for (std::size_t i = 0; i < examples.size(); ++i) {
     ++kinds[static_cast<std::size_t>(examples[i].kind)];
     if (i > 0) {
