@@ -130,4 +130,14 @@ void create_folder(const std::filesystem::path& path) {
   if (error) throw InputError("cannot create the folder {}: {}", path.string(), error.message());
 }
 
+std::filesystem::path result_file(const std::string& folder, const char* name) {
+  if (folder.empty()) return {};
+  create_folder(folder);
+  const auto file = std::filesystem::path(folder) / name;
+  if (std::filesystem::is_directory(file))
+    throw InputError("{} is a folder; a file is to be written", file.string());
+  if (::access(folder.c_str(), W_OK) != 0) throw InputError("--out {}: {}", folder, std::strerror(errno));
+  return file;
+}
+
 }  // namespace relmpi

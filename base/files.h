@@ -52,4 +52,8 @@ void replace_folder(const std::filesystem::path& fresh, const std::filesystem::p
 // Creates the folder and its parents. Throws InputError with the reason.
 void create_folder(const std::filesystem::path& path);
 
+// `folder`/`name` for --out, the folder made if it is missing: a result that cannot be written is found
+// before the work. Throws InputError. Empty for an empty folder.
+std::filesystem::path result_file(const std::string& folder, const char* name);
+
 }  // namespace relmpi

@@ -18,7 +18,6 @@ struct CscOptions {
 };
 
 void write_rows(const std::filesystem::path& folder, const std::vector<CorrectionRow>& rows) {
-  create_folder(folder);
   AtomicFile all(folder / "rows.jsonl");
   std::map<Outcome, std::string> lists{{Outcome::kTruePositive, ""},
                                        {Outcome::kFalsePositive, ""},
@@ -51,6 +50,8 @@ nlohmann::ordered_json document_of(const Evaluation& result) {
 }
 
 int run_csc(const CscOptions& options, Invocation& invocation) {
+  options.evaluate.validate();
+  const auto file = result_file(options.out, "csc.json");
   const Session session(options.session, invocation);
   Communicator& ranks = session.job.ranks();
   const Dataset dataset(options.data, *session.model.vocabulary);
@@ -63,9 +64,9 @@ int run_csc(const CscOptions& options, Invocation& invocation) {
     spdlog::warn("{} sentences are longer than the model takes ({} characters) and stay as they are",
                  result.too_long, session.model.config.max_characters());
   const auto document = document_of(result);
-  if (!options.out.empty()) {
+  if (!file.empty()) {
     write_rows(options.out, result.rows);
-    write_file_atomic(std::filesystem::path(options.out) / "csc.json", document.dump(2) + "\n");
+    write_file_atomic(file, document.dump(2) + "\n");
   }
   if (options.json)
     print_json(document);

@@ -22,6 +22,7 @@ int run(const Options& options, Invocation& invocation) {
     throw InputError("--environment is {}; this build has csc (spelling correction)", options.environment);
   options.csc.validate();
   options.experiment.validate();
+  const auto file = result_file(options.out, "strategies.json");
   const Session session(options.session, invocation);
   if (!session.model.config.has_candidates())
     throw InputError("{} was trained with --ablation {}: without candidates there is nothing to retrieve",
@@ -34,11 +35,8 @@ int run(const Options& options, Invocation& invocation) {
   CscEnvironment environment(corrector, calibration, dataset, session.model.config.thresholds, options.csc);
   const ExperimentReport report = run_experiment(environment, options.experiment, session.job.ranks());
   if (!session.job.is_first()) return 0;
-  const std::string document = options.json || !options.out.empty() ? to_json(report).dump() + "\n" : "";
-  if (!options.out.empty()) {
-    create_folder(options.out);
-    write_file_atomic(std::filesystem::path(options.out) / "strategies.json", document);
-  }
+  const std::string document = options.json || !file.empty() ? to_json(report).dump() + "\n" : "";
+  if (!file.empty()) write_file_atomic(file, document);
   fmt::print("{}", options.json ? document : to_text(report));
   return 0;
 }

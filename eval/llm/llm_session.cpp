@@ -1,12 +1,8 @@
 #include "eval/llm/llm_session.h"
 
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
+#include <filesystem>
 #include <optional>
 
-#include "base/files.h"
 #include "base/hash.h"
 #include "base/torch_headers.h"
 #include "dist/devices/gpus.h"
@@ -116,16 +112,6 @@ nlohmann::ordered_json LlmSession::header(const LlmSessionOptions& options) cons
           {"weight_bytes", llm.decoder.weights().bytes()},
           {"ranks", job.ranks().size()},
           {"threads", job.threads()}};
-}
-
-std::filesystem::path result_file(const std::string& folder, const char* name) {
-  if (folder.empty()) return {};
-  create_folder(folder);
-  const auto file = std::filesystem::path(folder) / name;
-  if (std::filesystem::is_directory(file))
-    throw InputError("{} is a folder; a file is to be written", file.string());
-  if (::access(folder.c_str(), W_OK) != 0) throw InputError("--out {}: {}", folder, std::strerror(errno));
-  return file;
 }
 
 }  // namespace relmpi

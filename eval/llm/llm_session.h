@@ -38,8 +38,4 @@ struct LlmSession {
   nlohmann::ordered_json header(const LlmSessionOptions& options) const;
 };
 
-// `folder`/`name`, the folder made if it is missing: a result that cannot be written is found before the
-// work. Throws InputError. Empty for an empty folder.
-std::filesystem::path result_file(const std::string& folder, const char* name);
-
 }  // namespace relmpi

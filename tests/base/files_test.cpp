@@ -140,5 +140,15 @@ TEST_F(Files, FoldersAreMadeWithTheirParents) {
   EXPECT_THROW(create_folder(folder_ / "file" / "c"), InputError);
 }
 
+TEST_F(Files, AResultThatCannotBeWrittenIsRefusedBeforeThereIsOne) {
+  EXPECT_EQ(result_file("", "x.json"), fs::path());
+  EXPECT_EQ(result_file((folder_ / "out").string(), "x.json"), folder_ / "out" / "x.json");
+  EXPECT_TRUE(fs::is_directory(folder_ / "out"));
+  create_folder(folder_ / "out" / "x.json");
+  EXPECT_THROW(result_file((folder_ / "out").string(), "x.json"), InputError);
+  write_file_atomic(folder_ / "file", "x");
+  EXPECT_THROW(result_file((folder_ / "file").string(), "x.json"), InputError);
+}
+
 }  // namespace
 }  // namespace relmpi

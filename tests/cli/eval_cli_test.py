@@ -144,6 +144,19 @@ class Compare(Case):
         self.refused("compare", a, naming="B")
 
 
+class Spelling(Case):
+    """What is wrong with the options is said before a model is looked for."""
+
+    def test_wrong_options(self):
+        csc = ["csc", "--model", "/no/such/model", "--data", "/no/such/data"]
+        strategies = ["strategies", *csc[1:], "--calibration", "/no/such/calibration"]
+        in_the_way = self.file("")
+        for option, value in {"--passes": 0, "--batch": 0, "--limit": -1}.items():
+            self.refused(*csc, option, value, naming=option)
+        for command in (csc, strategies):
+            self.refused(*command, "--out", in_the_way, naming=in_the_way)
+
+
 class Program(Case):
     def test_use(self):
         self.refused(naming="subcommand")
