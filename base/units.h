@@ -31,4 +31,10 @@ std::int64_t parse_bytes(std::string_view text);
 // "512 B", "1 KiB", "12.3 MiB", "2.25 GiB".
 std::string bytes_text(double bytes);
 
+// part / whole, and 0 of nothing.
+template <typename Part, typename Whole>
+double ratio(Part part, Whole whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
 }  // namespace relmpi

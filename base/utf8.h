@@ -44,6 +44,9 @@ inline Utf8Step utf8_step(std::string_view bytes, std::size_t begin) {
   return {Kind::kCharacter, length, character};
 }
 
+// What some editors put before the first line of a file.
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 // The characters of the text; nothing if it is not UTF-8.
 std::optional<std::u32string> decode_utf8(std::string_view text);
 

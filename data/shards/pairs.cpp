@@ -10,7 +10,6 @@ namespace relmpi {
 namespace {
 
 constexpr std::size_t kPieceBytes = 1 << 20;
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 // The characters of a column without its white space. False for invalid UTF-8.
 bool characters_of(std::string_view column, std::u32string& out) {

@@ -93,7 +93,7 @@ class Inverse {
 CandidateTable build_candidates(const Vocabulary& vocabulary, const ConfusionSet& confusion,
                                 const std::vector<std::int64_t>& counts, std::int32_t width,
                                 const ErrorMix& mix) {
-  if (width < 1) throw InputError("--candidates {}: at least 1 (the character itself) is needed", width);
+  demand(width >= 1, "candidates", width, "at least 1, the character itself");
   if (counts.size() != static_cast<std::size_t>(vocabulary.size())) {
     throw InputError("{} counts for a vocabulary of {} tokens; count with the vocabulary that the model has",
                      counts.size(), vocabulary.size());

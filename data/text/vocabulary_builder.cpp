@@ -1,19 +1,18 @@
 #include "data/text/vocabulary_builder.h"
 
 #include "base/error.h"
+#include "base/units.h"
 #include "base/utf8.h"
 #include "data/text/characters.h"
 
 namespace relmpi {
 
 void VocabularyOptions::validate() const {
-  if (min_han < 1) throw InputError("--min-han {}: a count of at least 1 is needed", min_han);
-  if (min_other < 1) throw InputError("--min-other {}: a count of at least 1 is needed", min_other);
+  demand(min_han >= 1, "--min-han", min_han, "at least 1");
+  demand(min_other >= 1, "--min-other", min_other, "at least 1");
 }
 
-double BuiltVocabulary::coverage() const {
-  return characters == 0 ? 0 : static_cast<double>(covered) / static_cast<double>(characters);
-}
+double BuiltVocabulary::coverage() const { return ratio(covered, characters); }
 
 double BuiltVocabulary::unk_share() const { return characters == 0 ? 0 : 1 - coverage(); }
 

@@ -8,17 +8,12 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/units.h"
 #include "base/utf8.h"
 #include "eval/decisions/statistics.h"
 
 namespace relmpi {
 namespace {
-
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
-double ratio(std::int64_t part, std::int64_t whole) {
-  return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
-}
 
 Outcome outcome(bool positive, bool changed, bool right) {
   if (!positive) return changed ? Outcome::kFalsePositive : Outcome::kTrueNegative;

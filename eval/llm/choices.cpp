@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/units.h"
 #include "eval/llm/prompts.h"
 #include "model/decoding/scoring.h"
 
@@ -95,10 +96,6 @@ void score_continuations_of(Llm& llm, const std::vector<ChoiceTokens>& choices, 
   }
 }
 
-double share(std::int64_t part, std::int64_t of) {
-  return of == 0 ? 0 : static_cast<double>(part) / static_cast<double>(of);
-}
-
 }  // namespace
 
 std::vector<ChoiceItem> read_choice_items(const std::filesystem::path& file) {
@@ -170,8 +167,8 @@ void ChoiceCounts::add(const ChoiceItem& item, const ChoiceScores& scores) {
   right_per_byte += scores.best_per_byte == answer ? 1 : 0;
 }
 
-double ChoiceCounts::accuracy() const { return share(right, answered); }
-double ChoiceCounts::accuracy_per_byte() const { return share(right_per_byte, answered); }
+double ChoiceCounts::accuracy() const { return ratio(right, answered); }
+double ChoiceCounts::accuracy_per_byte() const { return ratio(right_per_byte, answered); }
 
 ordered_json to_json(const ChoiceCounts& counts) {
   ordered_json out{{"items", counts.items}, {"answered", counts.answered}};

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/units.h"
+
 namespace relmpi {
 namespace {
 
@@ -16,8 +18,6 @@ T sum(const std::vector<DecodedRequest>& rows, Figure figure) {
   for (const DecodedRequest& row : rows) total += static_cast<T>(figure(row.answer));
   return total;
 }
-
-double ratio(double part, double of) { return of == 0 ? 0 : part / of; }
 
 }  // namespace
 
@@ -54,16 +54,14 @@ std::int64_t DecodeBenchmark::tokens() const {
   return sum<std::int64_t>(rows, [](const Answer& answer) { return answer.ids.size(); });
 }
 
-double DecodeBenchmark::throughput() const { return ratio(static_cast<double>(tokens()), seconds); }
+double DecodeBenchmark::throughput() const { return ratio(tokens(), seconds); }
 
 double DecodeBenchmark::mean_ttft() const {
-  return ratio(sum<double>(rows, [](const Answer& answer) { return answer.ttft; }),
-               static_cast<double>(rows.size()));
+  return ratio(sum<double>(rows, [](const Answer& answer) { return answer.ttft; }), rows.size());
 }
 
 double DecodeBenchmark::mean_latency() const {
-  return ratio(sum<double>(rows, [](const Answer& answer) { return answer.latency; }),
-               static_cast<double>(rows.size()));
+  return ratio(sum<double>(rows, [](const Answer& answer) { return answer.latency; }), rows.size());
 }
 
 double DecodeBenchmark::acceptance_rate() const {

@@ -71,7 +71,7 @@ void keep_nucleus(std::vector<Candidate>& list, double share) {
 
 void SamplingOptions::validate() const {
   demand(temperature >= 0 && std::isfinite(temperature), "--temperature", temperature, "at least 0");
-  demand(top_k >= 0, "--top-k", static_cast<double>(top_k), "at least 0");
+  demand(top_k >= 0, "--top-k", top_k, "at least 0");
   demand(top_p > 0 && top_p <= 1, "--top-p", top_p, "above 0 and at most 1");
   demand(min_p >= 0 && min_p <= 1, "--min-p", min_p, "in [0, 1]");
   demand(repetition_penalty > 0 && std::isfinite(repetition_penalty), "--repetition-penalty",

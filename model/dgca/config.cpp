@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json_fields.h"
+#include "model/config_rules.h"
 
 namespace relmpi {
 namespace {
