@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "data/commands/commands.h"
 #include "data/loader/loader.h"
-#include "data/shards/shard_writer.h"
+#include "data/shards/shard_format.h"
 #include "data/shards/sharding.h"
 
 namespace relmpi {

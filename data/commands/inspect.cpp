@@ -25,7 +25,7 @@ Json json_or_text(const std::string& text) {
   }
 }
 
-Json json_of(const Inspection& result, const InspectOptions& options) {
+Json to_json(const Inspection& result, const InspectOptions& options) {
   const ShardHeader header = result.shards.empty() ? ShardHeader() : result.shards.front();
   Json document = {{"format_version", header.format_version},
                    {"sentences", result.sentences},
@@ -53,7 +53,7 @@ Json json_of(const Inspection& result, const InspectOptions& options) {
 int run_inspect(const InspectCommand& command, Invocation&) {
   const Inspection result = inspect(command.options);
   if (command.json) {
-    print_json(json_of(result, command.options), 2);
+    print_json(to_json(result, command.options), 2);
     return 0;
   }
   const ShardHeader header = result.shards.empty() ? ShardHeader() : result.shards.front();

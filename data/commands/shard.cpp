@@ -28,7 +28,7 @@ std::string read_noise_note(const std::filesystem::path& path) {
   }
 }
 
-Json json_of(const ShardingReport& report) {
+Json to_json(const ShardingReport& report) {
   Json skipped, examples = Json::array(), folders = Json::object();
   for (const auto& [kind, name] : kBadLines) skipped[name] = report.skipped.count(kind);
   for (const auto& item : report.skipped.examples()) {
@@ -54,7 +54,7 @@ int run_shard(const ShardCommand& command, Invocation&) {
   const Vocabulary vocabulary = Vocabulary::load(command.vocabulary);
   const ShardingReport report = shard_pairs(options, vocabulary);
   if (command.json) {
-    print_json(json_of(report), 2);
+    print_json(to_json(report), 2);
     return 0;
   }
   fmt::print("{} lines read, {} sentences written, {} lines skipped\n", report.read, report.written,

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "data/shards/manifest.h"
-#include "data/shards/shard_writer.h"
+#include "data/shards/shard_reader.h"
 
 namespace relmpi {
 namespace {

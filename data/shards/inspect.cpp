@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/units.h"
 #include "base/utf8.h"
 #include "data/shards/manifest.h"
+#include "data/shards/shard_reader.h"
 
 namespace relmpi {
 namespace {
@@ -118,12 +120,10 @@ void check_manifest_vocabulary(const std::filesystem::path& folder, const Manife
 
 }  // namespace
 
-double Inspection::error_rate() const {
-  return tokens == 0 ? 0 : static_cast<double>(wrong_characters) / static_cast<double>(tokens);
-}
+double Inspection::error_rate() const { return ratio(wrong_characters, tokens); }
 
 Inspection inspect(const InspectOptions& options) {
-  if (options.show < 0) throw InputError("--show {}: 0 or more sentences", options.show);
+  demand(options.show >= 0, "--show", options.show, "at least 0");
   if (!std::filesystem::exists(options.path)) {
     throw InputError("{}: no such file or folder; give a shard (.h5) or the folder of a manifest.json",
                      options.path.string());

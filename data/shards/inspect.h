@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "data/shards/dataset.h"
-#include "data/shards/shard_writer.h"
+#include "data/shards/shard_format.h"
 #include "data/text/vocabulary.h"
 
 namespace relmpi {

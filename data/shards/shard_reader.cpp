@@ -1,9 +1,10 @@
+#include "data/shards/shard_reader.h"
+
 #include <algorithm>
 #include <cstddef>
 #include <tuple>
 
 #include "base/error.h"
-#include "data/shards/shard_writer.h"
 
 namespace relmpi {
 namespace {

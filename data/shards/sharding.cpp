@@ -75,10 +75,15 @@ class FolderWriter {
   std::int64_t written_ = 0;
 };
 
-// Reads all pair files; returns the XXH3-128 of each. `lines` becomes the number of lines.
-std::vector<std::string> for_each_pair(const ShardingOptions& options, const std::string& title,
-                                       BadLines& bad, std::int64_t& lines,
-                                       const std::function<void(const TextPair&)>& use) {
+// What one pass over the pair files met.
+struct Pass {
+  std::vector<std::string> hashes;  // XXH3-128 of each file
+  std::int64_t lines = 0;
+  BadLines bad;
+};
+
+Pass for_each_pair(const ShardingOptions& options, const std::string& title,
+                   const std::function<void(const TextPair&)>& use) {
   std::int64_t total = 0, done = 0;
   for (const auto& path : options.pairs) {
     if (std::filesystem::exists(path) && !std::filesystem::is_regular_file(path)) {
@@ -91,20 +96,19 @@ std::vector<std::string> for_each_pair(const ShardingOptions& options, const std
     if (!ignored) total += static_cast<std::int64_t>(bytes);
   }
   Progress progress(title, total);
-  std::vector<std::string> hashes;
-  lines = 0;
+  Pass pass;
   for (const auto& path : options.pairs) {
     PairReader reader(path, options.max_length);
     TextPair pair;
-    while (reader.next(pair, bad)) {
+    while (reader.next(pair, pass.bad)) {
       use(pair);
       if ((reader.line() & 1023) == 0) progress.update(done + reader.bytes());
     }
-    lines += reader.line();
+    pass.lines += reader.line();
     done += reader.bytes();
-    hashes.push_back(reader.xxh3());
+    pass.hashes.push_back(reader.xxh3());
   }
-  return hashes;
+  return pass;
 }
 
 void report_bad_lines(const ShardingOptions& options, const ShardingReport& report) {
@@ -112,7 +116,8 @@ void report_bad_lines(const ShardingOptions& options, const ShardingReport& repo
   if (total == 0) return;
   const auto examples = report.skipped.examples();
   for (const auto& example : examples) {
-    spdlog::warn("{}:{}: {}: {}", example.file, example.line, name_of(kBadLines, example.kind), example.detail);
+    spdlog::warn("{}:{}: {}: {}", example.file, example.line, name_of(kBadLines, example.kind),
+                 example.detail);
   }
   if (options.strict) {
     const auto& first = examples.front();
@@ -180,13 +185,11 @@ ShardHeader make_header(const ShardingOptions& options, const std::vector<std::s
 
 void ShardingOptions::validate() const {
   if (pairs.empty()) throw InputError("--pairs: at least one file");
-  if (shards < 1 || shards > kMostShards) throw InputError("--shards {}: 1 to {}", shards, kMostShards);
-  if (max_length < 1 || max_length > kLongestSentence) {
-    throw InputError("--max-length {}: 1 to {} characters", max_length, kLongestSentence);
-  }
-  if (folder.empty() || folder.front() == '.' || folder.find('/') != std::string::npos) {
-    throw InputError("--folder '{}': a plain name, such as validation", folder);
-  }
+  demand(shards >= 1 && shards <= kMostShards, "--shards", shards, fmt::format("1 to {}", kMostShards));
+  demand(max_length >= 1 && max_length <= kLongestSentence, "--max-length", max_length,
+         fmt::format("1 to {} characters", kLongestSentence));
+  demand(!folder.empty() && folder.front() != '.' && folder.find('/') == std::string::npos, "--folder",
+         folder, "a plain name, such as validation");
   if (split.empty()) return;
   double sum = 0;
   for (const double share : split) {
@@ -222,10 +225,11 @@ ShardingReport shard_pairs(const ShardingOptions& options, const Vocabulary& voc
   const auto split = [&](const TextPair& pair) {
     return splits ? split_of(pair.target, options.seed, options.split) : std::size_t{0};
   };
-  ShardingReport report;
   std::array<std::int64_t, kSplitNames.size()> counts{};
-  const auto hashes = for_each_pair(options, "reading", report.skipped, report.read,
-                                    [&](const TextPair& pair) { ++counts[split(pair)]; });
+  Pass first = for_each_pair(options, "reading", [&](const TextPair& pair) { ++counts[split(pair)]; });
+  ShardingReport report;
+  report.read = first.lines;
+  report.skipped = std::move(first.bad);
   report_bad_lines(options, report);
   report.written = report.read - report.skipped.total();
   if (report.written == 0) {
@@ -242,16 +246,15 @@ ShardingReport shard_pairs(const ShardingOptions& options, const Vocabulary& voc
       continue;
     }
     writers[i] = std::make_unique<FolderWriter>(options.out / names[i], counts[i], options.shards, vocabulary,
-                                                make_header(options, hashes, i));
+                                                make_header(options, first.hashes, i));
   }
-  BadLines again;
-  std::int64_t lines = 0;
   std::array<std::int64_t, kSplitNames.size()> left = counts;
-  const auto hashes_again = for_each_pair(options, "writing", again, lines, [&](const TextPair& pair) {
+  const Pass second = for_each_pair(options, "writing", [&](const TextPair& pair) {
     const std::size_t i = split(pair);
     if (left[i]-- > 0) writers[i]->append(pair);
   });
-  if (hashes_again != hashes) throw InputError("the pair files changed while they were read; run again");
+  if (second.hashes != first.hashes)
+    throw InputError("the pair files changed while they were read; run again");
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (writers[i]) report.folders.push_back(writers[i]->finish(names[i]));
   }

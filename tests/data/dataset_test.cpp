@@ -7,7 +7,7 @@
 #include "base/random.h"
 #include "data/shards/inspect.h"
 #include "data/shards/manifest.h"
-#include "data/shards/shard_writer.h"
+#include "data/shards/shard_reader.h"
 #include "tests/data/shard_testing.h"
 #include "tests/input_error.h"
 

@@ -13,7 +13,7 @@
 #include "base/utf8.h"
 #include "data/shards/dataset.h"
 #include "data/shards/manifest.h"
-#include "data/shards/shard_writer.h"
+#include "data/shards/shard_reader.h"
 #include "tests/data/shard_testing.h"
 #include "tests/input_error.h"
 
