@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "data/commands/commands.h"
 #include "data/spelling/unihan.h"
 #include "data/text/characters.h"
@@ -44,9 +45,8 @@ struct ConfusionCommand {
           "--unihan needs --text: the set holds the characters of the text, ordered by their counts");
     }
     for (std::size_t k = 0; k < limits.size(); ++k) {
-      if (limits[k] < 0)
-        throw InputError("the limit for {1} is {0}, but must be 0 (no limit) or more", limits[k],
-                         kErrorKindNames[k]);
+      demand(limits[k] >= 0, fmt::format("the limit for {}", kErrorKindNames[k]), limits[k],
+             "0 (no limit) or more");
     }
     demand(characters >= 0, "--characters", characters, "0 (all) or more");
   }
@@ -69,32 +69,37 @@ Universe universe_of(const CharacterCounts& counts, std::int64_t most) {
   return universe;
 }
 
-ConfusionSet import_all(const ConfusionCommand& command, Json& imported) {
+struct Imports {
   ConfusionSet set;
+  Json report;  // by kind; null if nothing was imported
+};
+
+Imports import_all(const ConfusionCommand& command) {
+  Imports imports;
   for (std::size_t k = 0; k < command.imports.size(); ++k) {
     const auto& path = command.imports[k];
     if (path.empty()) continue;
-    ImportReport report;
+    Dropped dropped;
     const auto kind = static_cast<ErrorKind>(k);
     if (kind == ErrorKind::kFrequent) {
-      set.frequent = import_characters(path, report);
+      auto imported = import_characters(path);
+      imports.set.frequent = std::move(imported.characters);
+      dropped = imported.dropped;
     } else {
-      set.lists(kind) = import_lists(path, report);
+      auto imported = import_lists(path);
+      imports.set.lists(kind) = std::move(imported.lists);
+      dropped = imported.dropped;
     }
-    imported[kErrorKindNames[k]] = {{"file", path.string()},
-                                    {"dropped_duplicates", report.duplicates},
-                                    {"dropped_self", report.self},
-                                    {"dropped_not_one_character", report.not_one}};
-    if (report.duplicates + report.self + report.not_one > 0) {
+    imports.report[kErrorKindNames[k]] = {{"file", path.string()},
+                                          {"dropped_duplicates", dropped.duplicates},
+                                          {"dropped_self", dropped.self},
+                                          {"dropped_not_one_character", dropped.not_one}};
+    if (dropped.duplicates + dropped.self + dropped.not_one > 0) {
       spdlog::warn("{}: dropped {} duplicates, {} entries in their own list, {} that are not one character",
-                   path.string(), report.duplicates, report.self, report.not_one);
+                   path.string(), dropped.duplicates, dropped.self, dropped.not_one);
     }
   }
-  return set;
-}
-
-double ratio(std::int64_t part, std::int64_t whole) {
-  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+  return imports;
 }
 
 // {"same_sound":{"characters":n,"candidates":n,"mean":x[,"share":x]},..}; `universe` > 0: what the share
@@ -125,48 +130,56 @@ Json recovery_json(const ConfusionSet& wanted, const ConfusionSet& found, const 
   return out;
 }
 
-void print_summary(const Json& document) {
-  fmt::print("{}:\n", document["out"].get<std::string>());
-  for (const auto& [kind, part] : document["set"].items()) {
-    fmt::print("  {:<14} {:>6} characters", kind, part["characters"].get<std::int64_t>());
-    if (part.contains("mean")) fmt::print(", {:.1f} candidates each", part["mean"].get<double>());
-    fmt::print("\n");
+void print_summary(const ConfusionSet& set, const Path& out) {
+  fmt::print("{}:\n", out.string());
+  for (auto kind : kListKinds) {
+    const auto summary = summarise(set.lists(kind));
+    fmt::print("  {:<14} {:>6} characters, {:.1f} candidates each\n",
+               kErrorKindNames[static_cast<std::size_t>(kind)], summary.characters,
+               ratio(summary.candidates, summary.characters));
   }
+  fmt::print("  {:<14} {:>6} characters\n", "frequent", set.frequent.size());
 }
 
-// Makes the set from Unihan and reports what it holds before and after the limits.
-ConfusionSet open_set(const ConfusionCommand& command, const CharacterCounts& counts,
-                      const ConfusionSet& imported, Json& document) {
+struct OpenSet {
+  ConfusionSet set;
+  Json report;  // what it holds before and after the limits
+};
+
+// Makes the set from Unihan.
+OpenSet open_set(const ConfusionCommand& command, const CharacterCounts& counts,
+                 const ConfusionSet& imported) {
   const auto universe = universe_of(counts, command.characters);
   if (universe.characters.empty()) throw InputError("--text: it has no Chinese character");
   const auto start = std::chrono::steady_clock::now();
   auto set = confusion_from_unihan(load_unihan(command.unihan), universe.characters);
   set.frequent.assign(universe.characters.begin(), universe.characters.end());
   const auto size = static_cast<std::int64_t>(universe.characters.size());
-  document["universe"] = {{"characters", size}, {"coverage", ratio(universe.covered, universe.counted)}};
-  document["unihan"] = summary_json(set, size);
-  if (command.imports_any()) document["recovered"] = recovery_json(imported, set, universe.characters);
+  Json report = {
+      {"universe", {{"characters", size}, {"coverage", ratio(universe.covered, universe.counted)}}},
+      {"unihan", summary_json(set, size)}};
+  if (command.imports_any()) report["recovered"] = recovery_json(imported, set, universe.characters);
   set.limit(command.limits);
-  document["unihan_limited"] = summary_json(set, size);
-  if (command.imports_any())
-    document["recovered_limited"] = recovery_json(imported, set, universe.characters);
-  document["unihan_seconds"] =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return set;
+  report["unihan_limited"] = summary_json(set, size);
+  if (command.imports_any()) report["recovered_limited"] = recovery_json(imported, set, universe.characters);
+  report["unihan_seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return {std::move(set), std::move(report)};
 }
 
 int run_confusion(const ConfusionCommand& command, Invocation&) {
   command.validate();
   Json document = {{"out", command.out.string()}};
-  Json imports = Json::object();
-  ConfusionSet set = import_all(command, imports);
-  if (!imports.empty()) document["imported"] = imports;
+  auto [set, imported] = import_all(command);
+  if (!imported.is_null()) document["imported"] = imported;
   if (!command.text.empty()) {
-    TextReport report;
-    const auto counts = count_characters(command.text, command.strict, report);
+    const auto [counts, report] = count_characters(command.text, command.strict);
     report.log();
-    document["text"] = Json(report.json());
-    if (!command.unihan.empty()) set.unite(open_set(command, counts, set, document));
+    document["text"] = Json(to_json(report));
+    if (!command.unihan.empty()) {
+      const auto open = open_set(command, counts, set);
+      document.update(open.report);
+      set.unite(open.set);
+    }
     for (char32_t c : by_falling_count(counts, is_han)) set.counts.emplace(c, counts[c]);
     set.sort_by_count();
   }
@@ -175,12 +188,12 @@ int run_confusion(const ConfusionCommand& command, Invocation&) {
   if (command.json) {
     print_json(document, 2);
   } else {
-    print_summary(document);
+    print_summary(set, command.out);
   }
   return 0;
 }
 
-void add_options(CLI::App& app, ConfusionCommand& options) {
+void add_options(CLI::App& app, ConfusionCommand& command) {
   app.footer(
       "From open data: Unicode's Unihan database, as Debian's package unicode-data has it (no root needed):\n"
       "  apt-get download unicode-data && dpkg -x unicode-data_*.deb unicode\n"
@@ -189,29 +202,29 @@ void add_options(CLI::App& app, ConfusionCommand& options) {
       "From lists of other programs, {\"字\":[\"自\",...]} each, frequent characters one a line:\n"
       "  relmpi-data confusion --import-same same.json --import-shape shape.json --out confusion.json\n"
       "With both, the two are united, and --json says how much of the imported lists the open set recovers.");
-  app.add_option("--unihan", options.unihan,
+  app.add_option("--unihan", command.unihan,
                  "Folder with the Unihan files, or the one that unicode-data was unpacked to");
-  app.add_option("--text", options.text,
+  app.add_option("--text", command.text,
                  "Text files, one sentence a line: which characters occur, and how often");
-  app.add_option("--import-same", options.imports[0], "JSON lists of characters of the same sound");
-  app.add_option("--import-similar", options.imports[1], "JSON lists of similar sound");
-  app.add_option("--import-shape", options.imports[2], "JSON lists of similar shape");
-  app.add_option("--import-frequent", options.imports[3], "Frequent characters, one a line");
-  app.add_option("--out", options.out, "The confusion set to write (JSON)")->required();
-  app.add_option("--limit-same", options.limits[0], "Most candidates of the same sound, 0 = all")
+  app.add_option("--import-same", command.imports[0], "JSON lists of characters of the same sound");
+  app.add_option("--import-similar", command.imports[1], "JSON lists of similar sound");
+  app.add_option("--import-shape", command.imports[2], "JSON lists of similar shape");
+  app.add_option("--import-frequent", command.imports[3], "Frequent characters, one a line");
+  app.add_option("--out", command.out, "The confusion set to write (JSON)")->required();
+  app.add_option("--limit-same", command.limits[0], "Most candidates of the same sound, 0 = all")
       ->capture_default_str();
-  app.add_option("--limit-similar", options.limits[1], "Most candidates of similar sound, 0 = all")
+  app.add_option("--limit-similar", command.limits[1], "Most candidates of similar sound, 0 = all")
       ->capture_default_str();
-  app.add_option("--limit-shape", options.limits[2], "Most candidates of similar shape, 0 = all")
+  app.add_option("--limit-shape", command.limits[2], "Most candidates of similar shape, 0 = all")
       ->capture_default_str();
-  app.add_option("--limit-frequent", options.limits[3], "Most frequent characters, 0 = all")
+  app.add_option("--limit-frequent", command.limits[3], "Most frequent characters, 0 = all")
       ->capture_default_str();
-  app.add_option("--characters", options.characters,
+  app.add_option("--characters", command.characters,
                  "Take only the most frequent characters of the text, 0 = all")
       ->capture_default_str();
-  app.add_flag("--strict", options.strict,
+  app.add_flag("--strict", command.strict,
                "Stop at the first line that is not a sentence (default: skip and count)");
-  app.add_flag("--json", options.json, "Print one JSON document on stdout");
+  app.add_flag("--json", command.json, "Print one JSON document on stdout");
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/units.h"
 #include "base/utf8.h"
 #include "data/commands/commands.h"
 #include "data/text/sentence_files.h"
@@ -31,10 +32,8 @@ struct NoiseCommand {
   // The options with the mix. Throws InputError.
   NoiseOptions validated() const {
     demand(copies >= 1, "--copies", copies, "at least 1");
-    if (mix.size() != kErrorKinds) {
-      throw InputError("--mix {}: {} shares are needed: same sound, similar sound, similar shape, frequent",
-                       fmt::join(mix, ","), kErrorKinds);
-    }
+    demand(mix.size() == kErrorKinds, "--mix", fmt::format("{}", fmt::join(mix, ",")),
+           "four shares: same sound, similar sound, similar shape, frequent");
     NoiseOptions mixed = options;
     std::ranges::copy(mix, mixed.mix.begin());
     mixed.validate();
@@ -64,21 +63,18 @@ struct NoiseCounts {
   std::int64_t all_errors() const { return errors[0] + errors[1] + errors[2] + errors[3]; }
 };
 
-nlohmann::json json_of(const NoiseCommand& command, const TextReport& report, const NoiseCounts& counts,
+nlohmann::json to_json(const NoiseCommand& command, const TextReport& report, const NoiseCounts& counts,
                        double seconds) {
-  auto document = report.json();
+  auto document = to_json(report);
   nlohmann::json errors = {{"total", counts.all_errors()}};
   for (std::size_t k = 0; k < counts.errors.size(); ++k) errors[kErrorKindNames[k]] = counts.errors[k];
-  const auto share = [](std::int64_t part, std::int64_t whole) {
-    return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
-  };
   document.update({{"copies", command.copies},
                    {"pairs", counts.pairs},
                    {"characters", counts.characters},
                    {"errors", errors},
-                   {"error_rate", share(counts.all_errors(), counts.characters)},
+                   {"error_rate", ratio(counts.all_errors(), counts.characters)},
                    {"clean", counts.unchanged},
-                   {"clean_share", share(counts.unchanged, counts.pairs)},
+                   {"clean_share", ratio(counts.unchanged, counts.pairs)},
                    {"left_clean", counts.left_clean},
                    {"seconds", seconds},
                    {"options",
@@ -119,7 +115,7 @@ int run_noise(const NoiseCommand& command, Invocation&) {
   report.log();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (command.json) {
-    print_json(json_of(command, report, counts, seconds), 2);
+    print_json(to_json(command, report, counts, seconds), 2);
   } else {
     fmt::print("{}: {} pairs, {} without an error; {} errors in {} characters (", command.out.string(),
                counts.pairs, counts.unchanged, counts.all_errors(), counts.characters);

@@ -22,15 +22,14 @@ struct VocabularyCommand {
 
 int run_vocabulary(const VocabularyCommand& command, Invocation&) {
   command.options.validate();
-  TextReport report;
-  const auto counts = count_characters(command.text, command.strict, report);
+  const auto [counts, report] = count_characters(command.text, command.strict);
   report.log();
   if (report.sentences == 0)
     throw InputError("--text: no sentence in {} lines; nothing to count", report.lines);
   const auto built = build_vocabulary(counts, command.options);
   write_file_atomic(command.out, built.bytes);
   const auto vocabulary = Vocabulary::load(command.out);
-  auto document = report.json();
+  auto document = to_json(report);
   document.update({{"size", built.size},
                    {"han", built.han},
                    {"characters", built.characters},
@@ -52,21 +51,21 @@ int run_vocabulary(const VocabularyCommand& command, Invocation&) {
   return 0;
 }
 
-void add_options(CLI::App& app, VocabularyCommand& options) {
+void add_options(CLI::App& app, VocabularyCommand& command) {
   app.footer(
       "One token a line: [PAD] [UNK] [CLS] [SEP] [MASK], then the characters that occur often enough, by "
       "falling\n"
       "count. Letters are counted in lower case.\n"
       "Example: relmpi-data vocab --text train.txt --out vocab.txt");
-  app.add_option("--text", options.text, "Text files, UTF-8, one sentence a line")->required();
-  app.add_option("--out", options.out, "The vocabulary to write")->required();
-  app.add_option("--min-han", options.options.min_han, "Least count of a Chinese character")
+  app.add_option("--text", command.text, "Text files, UTF-8, one sentence a line")->required();
+  app.add_option("--out", command.out, "The vocabulary to write")->required();
+  app.add_option("--min-han", command.options.min_han, "Least count of a Chinese character")
       ->capture_default_str();
-  app.add_option("--min-other", options.options.min_other, "Least count of any other character")
+  app.add_option("--min-other", command.options.min_other, "Least count of any other character")
       ->capture_default_str();
-  app.add_flag("--strict", options.strict,
+  app.add_flag("--strict", command.strict,
                "Stop at the first line that is not a sentence (default: skip and count)");
-  app.add_flag("--json", options.json, "Print one JSON document on stdout");
+  app.add_flag("--json", command.json, "Print one JSON document on stdout");
 }
 
 }  // namespace

@@ -48,16 +48,25 @@ struct ConfusionSet {
 };
 
 // What importing lists of other programs dropped.
-struct ImportReport {
+struct Dropped {
   std::int64_t duplicates = 0;  // a character for the second time in one list
   std::int64_t self = 0;        // the character itself in its own list
   std::int64_t not_one = 0;     // an entry or key that is not one character
 };
 
+struct ImportedLists {
+  ConfusionSet::Lists lists;
+  Dropped dropped;
+};
 // Reads {"字":["自","子"], ...}. Throws InputError when the file is not such JSON.
-ConfusionSet::Lists import_lists(const std::filesystem::path& path, ImportReport& report);
-// Reads one character a line.
-std::vector<char32_t> import_characters(const std::filesystem::path& path, ImportReport& report);
+ImportedLists import_lists(const std::filesystem::path& path);
+
+struct ImportedCharacters {
+  std::vector<char32_t> characters;
+  Dropped dropped;
+};
+// Reads one character a line. Throws InputError when the file cannot be read.
+ImportedCharacters import_characters(const std::filesystem::path& path);
 
 // What one kind of a confusion set holds.
 struct KindSummary {

@@ -131,15 +131,16 @@ void ConfusionSet::save(const std::filesystem::path& path) const {
   write_file_atomic(path, document.dump(0) + "\n");
 }
 
-ConfusionSet::Lists import_lists(const std::filesystem::path& path, ImportReport& report) {
+ImportedLists import_lists(const std::filesystem::path& path) {
   const auto document = parse_json(read_file(path), path.string());
   if (!document.is_object())
     throw InputError("{}: a JSON object {{\"字\": [\"自\", ...]}} is needed", path.string());
-  ConfusionSet::Lists lists;
+  ImportedLists imported;
+  auto& [lists, dropped] = imported;
   for (const auto& [key, entries] : document.items()) {
     const char32_t meant = one_character(key);
     if (meant == 0) {
-      ++report.not_one;
+      ++dropped.not_one;
       continue;
     }
     if (!entries.is_array()) throw InputError("{}: '{}': a list of characters is needed", path.string(), key);
@@ -148,33 +149,34 @@ ConfusionSet::Lists import_lists(const std::filesystem::path& path, ImportReport
     for (const auto& entry : entries) {
       const char32_t written = entry.is_string() ? one_character(entry.get<std::string>()) : 0;
       if (written == 0) {
-        ++report.not_one;
+        ++dropped.not_one;
       } else if (written == meant) {
-        ++report.self;
+        ++dropped.self;
       } else if (!seen.insert(written).second) {
-        ++report.duplicates;
+        ++dropped.duplicates;
       } else {
         list.push_back(written);
       }
     }
   }
-  return lists;
+  return imported;
 }
 
-std::vector<char32_t> import_characters(const std::filesystem::path& path, ImportReport& report) {
-  std::vector<char32_t> characters;
+ImportedCharacters import_characters(const std::filesystem::path& path) {
+  ImportedCharacters imported;
+  auto& [characters, dropped] = imported;
   std::unordered_set<char32_t> seen;
   for (const auto& line : read_lines(path)) {
     const char32_t character = one_character(line);
     if (character == 0) {
-      ++report.not_one;
+      ++dropped.not_one;
     } else if (!seen.insert(character).second) {
-      ++report.duplicates;
+      ++dropped.duplicates;
     } else {
       characters.push_back(character);
     }
   }
-  return characters;
+  return imported;
 }
 
 }  // namespace relmpi

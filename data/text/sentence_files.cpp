@@ -43,14 +43,14 @@ void skip(TextReport& report, const std::filesystem::path& file, std::int64_t li
 
 CharacterCounts no_counts() { return CharacterCounts(kCodePoints, 0); }
 
-nlohmann::json TextReport::json() const {
+nlohmann::json to_json(const TextReport& report) {
   auto list = nlohmann::json::array();
-  for (const auto& example : examples) {
+  for (const auto& example : report.examples) {
     list.push_back({{"file", example.file}, {"line", example.line}, {"kind", example.kind}});
   }
-  return {{"lines", lines},
-          {"sentences", sentences},
-          {"skipped", {{"invalid_utf8", invalid_utf8}, {"empty", empty}}},
+  return {{"lines", report.lines},
+          {"sentences", report.sentences},
+          {"skipped", {{"invalid_utf8", report.invalid_utf8}, {"empty", report.empty}}},
           {"examples", list}};
 }
 
@@ -94,13 +94,12 @@ TextReport read_sentences(const std::vector<std::filesystem::path>& files, const
   return report;
 }
 
-CharacterCounts count_characters(const std::vector<std::filesystem::path>& files, bool strict,
-                                 TextReport& report) {
+CountedText count_characters(const std::vector<std::filesystem::path>& files, bool strict) {
   auto counts = no_counts();
-  report = read_sentences(files, "counting characters", strict, [&](const std::u32string& text) {
+  auto report = read_sentences(files, "counting characters", strict, [&](const std::u32string& text) {
     for (char32_t character : text) ++counts[to_lower(character)];
   });
-  return counts;
+  return {std::move(counts), std::move(report)};
 }
 
 std::u32string by_falling_count(const CharacterCounts& counts, const std::function<bool(char32_t)>& keep) {

@@ -28,11 +28,12 @@ struct TextReport {
   std::int64_t empty = 0;
   std::vector<Example> examples;  // the first kMostExamples skipped lines
 
-  // {"lines":n,"sentences":n,"skipped":{"invalid_utf8":n,"empty":n},"examples":[{"file","line","kind"}]}
-  nlohmann::json json() const;
   // One warning in the log for each example, and one with the sums. Nothing if no line was skipped.
   void log() const;
 };
+
+// {"lines":n,"sentences":n,"skipped":{"invalid_utf8":n,"empty":n},"examples":[{"file","line","kind"}]}
+nlohmann::json to_json(const TextReport& report);
 
 // Calls `sentence` for each line of the files (UTF-8, one sentence a line, split at '\n' alone), without its
 // white space and with its characters otherwise as they are. Reads as a stream; draws a progress bar with
@@ -41,9 +42,12 @@ struct TextReport {
 TextReport read_sentences(const std::vector<std::filesystem::path>& files, const std::string& title,
                           bool strict, const std::function<void(const std::u32string&)>& sentence);
 
-// Counts the characters of the files, letters in lower case.
-CharacterCounts count_characters(const std::vector<std::filesystem::path>& files, bool strict,
-                                 TextReport& report);
+struct CountedText {
+  CharacterCounts counts;
+  TextReport report;
+};
+// Counts the characters of the files, letters in lower case; throws as read_sentences does.
+CountedText count_characters(const std::vector<std::filesystem::path>& files, bool strict);
 
 // The characters with counts[c] > 0 that `keep` holds for, by falling count, ties by code point.
 std::u32string by_falling_count(const CharacterCounts& counts, const std::function<bool(char32_t)>& keep);

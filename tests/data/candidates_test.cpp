@@ -146,10 +146,9 @@ TEST(Candidates, RecallOnNoisedRealText) {
   RELMPI_NEEDS(data / "bert-base-chinese" / "vocab.txt");
   const auto vocabulary = Vocabulary::load(data / "bert-base-chinese" / "vocab.txt");
   ConfusionSet set;
-  ImportReport report;
-  set.same_sound = import_lists(data / "confusion" / "pinyin_sam.json", report);
-  set.similar_sound = import_lists(data / "confusion" / "pinyin_sim.json", report);
-  set.similar_shape = import_lists(data / "confusion" / "stroke.json", report);
+  set.same_sound = import_lists(data / "confusion" / "pinyin_sam.json").lists;
+  set.similar_sound = import_lists(data / "confusion" / "pinyin_sim.json").lists;
+  set.similar_shape = import_lists(data / "confusion" / "stroke.json").lists;
   const TemporaryFolder folder;
   std::vector<std::u32string> sentences;
   std::vector<std::int64_t> counts(static_cast<std::size_t>(vocabulary.size()), 0);

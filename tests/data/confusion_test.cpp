@@ -67,17 +67,16 @@ TEST(Confusion, ErrorsNameTheEntry) {
 TEST(Confusion, ImportDropsAndCountsWhatDoesNotBelong) {
   const TemporaryFolder folder;
   write_file_atomic(folder / "lists.json", R"({"字":["自","字","自","","子"],"两个":["自"]})");
-  ImportReport report;
-  const auto lists = import_lists(folder / "lists.json", report);
+  const auto [lists, dropped] = import_lists(folder / "lists.json");
   EXPECT_EQ(lists, (ConfusionSet::Lists{{U'字', {U'自', U'子'}}}));
-  EXPECT_EQ(report.duplicates, 1);
-  EXPECT_EQ(report.self, 1);
-  EXPECT_EQ(report.not_one, 2);
+  EXPECT_EQ(dropped.duplicates, 1);
+  EXPECT_EQ(dropped.self, 1);
+  EXPECT_EQ(dropped.not_one, 2);
   write_file_atomic(folder / "frequent.txt", "的\n一\n的\n\n");
-  ImportReport frequent;
-  EXPECT_EQ(import_characters(folder / "frequent.txt", frequent), (Characters{U'的', U'一'}));
-  EXPECT_EQ(frequent.duplicates, 1);
-  EXPECT_EQ(frequent.not_one, 1);
+  const auto frequent = import_characters(folder / "frequent.txt");
+  EXPECT_EQ(frequent.characters, (Characters{U'的', U'一'}));
+  EXPECT_EQ(frequent.dropped.duplicates, 1);
+  EXPECT_EQ(frequent.dropped.not_one, 1);
 }
 
 TEST(Confusion, SortsByCountAndCutsToTheLimits) {

@@ -95,8 +95,7 @@ TEST(VocabularyBuilder, RefusesCountsBelowOne) {
 TEST(Text, CountsSkipsAndLowersItsLines) {
   const TemporaryFolder folder;
   write_file_atomic(folder / "a.txt", "中 文\n\n \xe3\x80\x80\n\xff\nAb\n");
-  TextReport report;
-  const auto counts = count_characters({folder / "a.txt"}, false, report);
+  const auto [counts, report] = count_characters({folder / "a.txt"}, false);
   EXPECT_EQ(report.lines, 5);
   EXPECT_EQ(report.sentences, 2);
   EXPECT_EQ(report.empty, 2);
@@ -113,15 +112,13 @@ TEST(Text, CountsSkipsAndLowersItsLines) {
 TEST(Text, StrictStopsAtTheFirstBadLine) {
   const TemporaryFolder folder;
   write_file_atomic(folder / "a.txt", "中\n\xff\n");
-  TextReport report;
-  const auto message = message_of<InputError>([&] { count_characters({folder / "a.txt"}, true, report); });
+  const auto message = message_of<InputError>([&] { count_characters({folder / "a.txt"}, true); });
   EXPECT_NE(message.find("a.txt:2: invalid_utf8"), std::string::npos) << message;
 }
 
 TEST(Text, MissingFilesAndFoldersAreRefused) {
   const TemporaryFolder folder;
-  TextReport report;
-  const auto read = [&](const std::filesystem::path& path) { count_characters({path}, false, report); };
+  const auto read = [](const std::filesystem::path& path) { count_characters({path}, false); };
   EXPECT_NE(message_of<InputError>([&] { read(folder / "absent"); }).find("absent"), std::string::npos);
   EXPECT_NE(message_of<InputError>([&] { read(folder.path()); }).find("is a folder"), std::string::npos);
 }

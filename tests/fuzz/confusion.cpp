@@ -48,7 +48,7 @@ void check_set(const ConfusionSet& set, const std::string& text) {
 }
 
 // What was dropped is counted: nothing gets lost.
-void check_import(const ConfusionSet::Lists& lists, const ImportReport& report, const std::string& text) {
+void check_import(const ConfusionSet::Lists& lists, const Dropped& report, const std::string& text) {
   check_lists(lists);
   const auto kept = summarise(lists).candidates;
   std::int64_t entries = 0, keys = 0;
@@ -72,11 +72,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto& path = file.fill(text);
   if (const auto set = fuzz::accepted("confusion set", [&] { return ConfusionSet::load(path); }))
     check_set(*set, text);
-  ImportReport report;
-  if (const auto lists = fuzz::accepted("lists", [&] { return import_lists(path, report); }))
-    check_import(*lists, report, text);
-  ImportReport lines;
-  const auto characters = import_characters(path, lines);
+  if (const auto imported = fuzz::accepted("lists", [&] { return import_lists(path); }))
+    check_import(imported->lists, imported->dropped, text);
+  const auto [characters, lines] = import_characters(path);
   check_list(characters, 0);
   const auto count = static_cast<std::int64_t>(characters.size());
   RELMPI_CHECK(count + lines.duplicates + lines.not_one == static_cast<std::int64_t>(read_lines(path).size()),
