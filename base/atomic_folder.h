@@ -15,8 +15,8 @@ class AtomicFolder {
   AtomicFolder(const AtomicFolder&) = delete;
   AtomicFolder& operator=(const AtomicFolder&) = delete;
 
-  const std::filesystem::path& path() const { return path_; }                 // where it will be
-  const std::filesystem::path& temporary_path() const { return temporary_; }  // where to write
+  // Where to write.
+  const std::filesystem::path& temporary_path() const { return temporary_; }
   // Makes its files' names durable and takes the place of a folder of this name, if there is one.
   void commit();
 

@@ -90,8 +90,6 @@ class Noise {
   // A Poisson number of errors (at most one a position) at distinct positions that can_err(), drawn evenly.
   NoisySentence apply(const std::u32string& target, std::int64_t copy, std::int64_t index) const;
 
-  const NoiseChannel& channel() const { return channel_; }
-
  private:
   NoiseOptions options_;
   NoiseChannel channel_;

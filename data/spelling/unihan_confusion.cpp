@@ -119,12 +119,12 @@ bool similar_shape(const UnihanCharacter& a, const UnihanCharacter& b) {
 }
 
 ConfusionSet confusion_from_unihan(const Unihan& unihan, const std::u32string& universe) {
-  static const UnihanCharacter kUnknown;
+  const UnihanCharacter unknown;
   std::vector<const UnihanCharacter*> facts;
   Index by_syllable, by_phonetic;
   for (std::size_t i = 0; i < universe.size(); ++i) {
     const auto found = unihan.find(universe[i]);
-    facts.push_back(found == unihan.end() ? &kUnknown : &found->second);
+    facts.push_back(found == unihan.end() ? &unknown : &found->second);
     for (const auto& syllable : facts[i]->syllables) by_syllable[syllable].push_back(i);
     for (const auto& phonetic : phonetic_classes(unihan, *facts[i])) by_phonetic[phonetic].push_back(i);
   }

@@ -110,7 +110,6 @@ class BpeTokenizer::Encoder {
 BpeTokenizer::BpeTokenizer(TokenizerDescription description)
     : tokens_(std::move(description.tokens)),
       special_(tokens_.size(), false),
-      ids_(std::move(description.ids)),
       merges_(std::move(description.merges)),
       pre_tokenizer_(std::move(description.pre_tokenizer)),
       added_(added_of(description, false)),
@@ -201,18 +200,6 @@ const std::string& BpeTokenizer::token(std::int32_t id) const {
   if (!has_token(id))
     throw InputError("no token has the id {} (the largest is {})", id, vocabulary_size() - 1);
   return tokens_[static_cast<std::size_t>(id)];
-}
-
-std::optional<std::int32_t> BpeTokenizer::id(std::string_view token) const {
-  const std::int32_t found = token.empty() ? -1 : ids_.find(token);
-  return found < 0 ? std::nullopt : std::optional(found);
-}
-
-std::vector<std::uint8_t> BpeTokenizer::bytes_without_token() const {
-  std::vector<std::uint8_t> bytes;
-  for (std::size_t byte = 0; byte < byte_ids_.size(); ++byte)
-    if (byte_ids_[byte] < 0) bytes.push_back(static_cast<std::uint8_t>(byte));
-  return bytes;
 }
 
 }  // namespace relmpi

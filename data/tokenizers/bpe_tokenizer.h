@@ -71,8 +71,6 @@ class BpeTokenizer {
   }
   // The token as the file writes it. Throws InputError for an id without one.
   const std::string& token(std::int32_t id) const;
-  // The id of such a token; nothing if there is none.
-  std::optional<std::int32_t> id(std::string_view token) const;
   bool is_special(std::int32_t id) const {
     return id >= 0 && id < vocabulary_size() && special_[static_cast<std::size_t>(id)];
   }
@@ -80,8 +78,6 @@ class BpeTokenizer {
   std::string_view bytes(std::int32_t id) const {
     return has_token(id) ? std::string_view(bytes_[static_cast<std::size_t>(id)]) : std::string_view();
   }
-  // The bytes that no token stands for.
-  std::vector<std::uint8_t> bytes_without_token() const;
 
  private:
   class Encoder;
@@ -94,7 +90,6 @@ class BpeTokenizer {
   std::vector<std::string> tokens_;           // by id
   std::vector<std::string> bytes_;            // by id
   std::vector<bool> special_;                 // by id
-  PieceTable ids_;                            // by token
   std::array<std::int32_t, 256> byte_ids_{};  // the token of each byte alone, or -1
   // Pieces that come out as one token. With that most words are looked up once and never merged.
   PieceTable whole_pieces_;

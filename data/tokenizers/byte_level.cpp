@@ -37,12 +37,6 @@ const std::array<char32_t, 256>& byte_characters() {
   return characters;
 }
 
-std::string byte_level_text(std::string_view bytes) {
-  std::string text;
-  for (const char c : bytes) append_utf8(text, byte_characters()[static_cast<unsigned char>(c)]);
-  return text;
-}
-
 std::optional<std::string> byte_level_bytes(std::string_view token) {
   const auto characters = decode_utf8(token);
   if (!characters) return std::nullopt;

@@ -14,9 +14,6 @@ namespace relmpi {
 // The character of each byte.
 const std::array<char32_t, 256>& byte_characters();
 
-// The text of a token in those characters.
-std::string byte_level_text(std::string_view bytes);
-
 // The bytes that a token in those characters stands for; nothing if it holds any other character.
 std::optional<std::string> byte_level_bytes(std::string_view token);
 

@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "base/utf8.h"
+#include "tokenizer_testing.h"
 
 namespace relmpi {
 namespace {

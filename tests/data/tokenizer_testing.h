@@ -5,9 +5,17 @@
 #include <string_view>
 #include <vector>
 
+#include "base/utf8.h"
 #include "data/tokenizers/byte_level.h"
 
 namespace relmpi {
+
+// The text of a token as byte-level tokenizers write it.
+inline std::string byte_level_text(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes) append_utf8(text, byte_characters()[static_cast<unsigned char>(c)]);
+  return text;
+}
 
 // A small tokenizer.json: the 256 bytes have their values as ids, then come `merges` ("a b") in their order.
 // GPT-2's words, no normalisation, no added tokens; tests change what they are about.
