@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/torch_headers.h"
+#include "base/units.h"
 #include "dist/devices/gpus.h"
 #include "dist/ranks/backends.h"
 #if RELMPI_CUDA
@@ -16,12 +17,7 @@
 namespace relmpi {
 namespace {
 
-int parse_index(const std::string& wanted, int visible) {
-  const std::string digits = wanted.substr(5);
-  if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos)
-    throw InputError("--device {}: after cuda: a number is expected, 0 to {}", wanted, visible - 1);
-  return std::stoi(digits);
-}
+constexpr std::string_view kNumbered = "cuda:";
 
 // Ends every rank with the same message when two of them sit on one GPU.
 void demand_distinct(Communicator& communicator, const std::string& mine) {
@@ -46,23 +42,24 @@ void demand_distinct(Communicator& communicator, const std::string& mine) {
 at::Device choose_device(Communicator& communicator, const std::string& wanted) {
   const int visible = gpu_count();
   at::Device device(at::kCPU);
-  std::string problem;
-  if (wanted == "auto" || wanted == "cuda") {
-    if (visible == 0 && wanted == "cuda")
-      problem = "--device cuda: no GPU is visible; check nvidia-smi and CUDA_VISIBLE_DEVICES";
+  std::string problem;  // not thrown at once: every rank has to know of it
+  if (visible == 0 && (wanted == "cuda" || wanted.starts_with(kNumbered))) {
+    problem =
+        fmt::format("--device {}: no GPU is visible; check nvidia-smi and CUDA_VISIBLE_DEVICES", wanted);
+  } else if (wanted == "auto" || wanted == "cuda") {
     if (visible > 0)
       device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(communicator.node_rank() % visible));
     if (visible > 1 && communicator.node_size() > visible)
       problem =
           fmt::format("{} ranks on {}, but {} GPUs: start at most {} ranks there, or run with --device cpu",
                       communicator.node_size(), host_name(), visible, visible);
-  } else if (wanted.starts_with("cuda:")) {
-    const int index = parse_index(wanted, visible);
-    if (index >= visible)
-      problem = fmt::format("--device {}: {} GPUs are visible{}", wanted, visible,
-                            visible > 0 ? fmt::format(", 0 to {}", visible - 1) : std::string());
+  } else if (wanted.starts_with(kNumbered)) {
+    const auto index = parse_number<int>(std::string_view(wanted).substr(kNumbered.size()));
+    if (index && *index >= 0 && *index < visible)
+      device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(*index));
     else
-      device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
+      problem = fmt::format("--device {}: after cuda: comes the number of a visible GPU, 0 to {}", wanted,
+                            visible - 1);
   } else if (wanted != "cpu") {
     problem = fmt::format("--device {} is unknown; choose auto, cpu, cuda or cuda:N", wanted);
   }

@@ -151,13 +151,18 @@ class WrongUse(testing.ProgramCase):
         for option, values in {
             "--precision": ["fp8"], "--positions": ["foo"], "--ablation": ["half"], "--schedule": ["steep"],
             "--mft-mode": ["some"], "--lr": ["0", "nan", "fast"], "--global-batch": ["0", "2.5"], "--micro-batch": ["-1"],
-            "--warmup": ["1"], "--metric": ["f3"], "--clip": ["-1"], "--device": ["gpu", "cuda", "cuda:0", "cuda:x"],
+            "--warmup": ["1"], "--metric": ["f3"], "--clip": ["-1"], "--device": ["gpu", "cuda", "cuda:x", "cuda:99999999999"],
             "--log-every": ["0"], "--prefetch": ["-1"], "--patience": ["-2", "3"], "--hidden": ["33"], "--heads": ["0"],
             "--dropout": ["1"], "--prompt-length": ["65"], "--candidate-count": ["0"], "--unheard-of": ["1"],
         }.items():
             for value in values:
                 with self.subTest(option, value=value):
                     self.refused(*steps, f"{option}={value}", naming=[value or option])
+
+    def test_a_gpu_that_is_not_there(self):
+        for device in ("cuda", "cuda:0", "cuda:x"):
+            with self.subTest(device):
+                self.refused("--steps", 3, "--device", device, naming=[f"--device {device}: no GPU is visible"])
 
     def test_shapes(self):
         self.refused("--steps", 3, "--max-positions", 6, naming=["max_length is 128", "max_position_embeddings"])

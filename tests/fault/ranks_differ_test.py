@@ -81,6 +81,8 @@ class NotAlike(testing.ProgramCase):
         gone = self.path("gone")
         done = self.trainings(self.path("run"), [], ["--data", gone])
         self.assert_refused(done, gone)
+        done = self.trainings(self.path("run"), [], ["--device", "cuda:99999999999"])
+        self.assert_refused(done, "--device cuda:99999999999")
 
 
 class ComputingApart(testing.ProgramCase):

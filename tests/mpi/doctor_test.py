@@ -49,7 +49,8 @@ class Doctor(unittest.TestCase):
 
     def test_wrong_sizes_and_devices(self):
         for option, value, naming in (("--bytes", "64 potatoes", "64 potatoes"), ("--bytes", "-1MiB", "-1MiB"),
-                                      ("--device", "tpu", "tpu"), ("--device", "cuda", "no GPU"), ("--device", "cuda:9", "cuda:9")):
+                                      ("--device", "tpu", "tpu"), ("--device", "cuda", "no GPU"), ("--device", "cuda:9", "cuda:9"),
+                                      ("--device", "cuda:x", "cuda:x"), ("--device", "cuda:99999999999", "cuda:99999999999")):
             for ranks in (None, 2):
                 done = testing.run("relmpi-doctor", "allreduce", f"{option}={value}", "--json", ranks=ranks)
                 self.assertEqual(done.returncode, 2, (value, ranks, done.stderr))
