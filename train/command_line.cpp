@@ -131,7 +131,8 @@ void add_run_options(CLI::App& app, RunOptions& o) {
   app.add_flag("--tune-thresholds", o.tune,
                "choose the decision thresholds on the validation set at each evaluation")
       ->group(group);
-  number("--check-replicas", o.check_replicas, "steps between comparisons of the ranks' parameters");
+  number("--check-replicas", o.check_replicas,
+         "steps between comparisons of the ranks' parameters; 0 = never");
 }
 
 void add_train_options(CLI::App& app, TrainOptions& options) {

@@ -32,16 +32,20 @@ void StepOptions::validate() const {
 
 void RunOptions::validate() const {
   demand(!out.empty(), "--out", out, "the folder of the run");
+  demand(steps >= 0, "--steps", steps, "at least 1, or left out with --epochs");
   demand((steps > 0) != (epochs > 0), "--steps", steps, "given, or --epochs, but not both");
   demand(epochs >= 0 && std::isfinite(epochs), "--epochs", epochs, "above 0");
   demand(warmup >= 0 && warmup < 1, "--warmup", warmup, "a share of all steps in [0, 1)");
+  demand(mixture_after >= -1, "--mixture-after", mixture_after, "at least 0, or -1 (as --output says)");
   demand(max_skipped >= 1, "--max-skipped", max_skipped, "at least 1");
   demand(log_every >= 1, "--log-every", log_every, "at least 1");
   demand(evaluate_every >= 0, "--evaluate-every", evaluate_every, "at least 0");
+  demand(evaluate_limit >= 0, "--evaluate-limit", evaluate_limit, "at least 0 (0 = all)");
   demand(checkpoint_every >= 0, "--checkpoint-every", checkpoint_every, "at least 0");
   demand(keep_last >= 1 && keep_last <= 1000, "--keep-last", keep_last, "1 to 1000");
   demand(keep_best <= 1000, "--keep-best", keep_best, "at most 1000");
   demand(patience >= 0, "--patience", patience, "at least 0");
+  demand(check_replicas >= 0, "--check-replicas", check_replicas, "at least 0 (0 = never)");
 }
 
 void TrainOptions::validate() const {

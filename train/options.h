@@ -88,7 +88,7 @@ struct RunOptions {
   Metric metric = Metric::kF1;
   std::int64_t patience = 0;  // evaluations without a better metric; 0 = never stop early
   bool tune = false;
-  std::int64_t check_replicas = 1000;
+  std::int64_t check_replicas = 1000;  // 0 = never
 
   void validate() const;
 };

@@ -84,6 +84,17 @@ TEST(TrainOptions, EachPartIsValidatedByItselfAndAgainstTheOthers) {
   EXPECT_NE(error([](TrainOptions& o) { o.step.precision = "fp8"; }).find("fp8"), std::string::npos);
   EXPECT_EQ(error([](TrainOptions& o) { o.run.epochs = 1; }),
             "--steps is 1, but must be given, or --epochs, but not both");
+  EXPECT_EQ(error([](TrainOptions& o) {
+              o.run.steps = -5;
+              o.run.epochs = 3;
+            }),
+            "--steps is -5, but must be at least 1, or left out with --epochs");
+  EXPECT_EQ(error([](TrainOptions& o) { o.run.evaluate_limit = -1; }),
+            "--evaluate-limit is -1, but must be at least 0 (0 = all)");
+  EXPECT_EQ(error([](TrainOptions& o) { o.run.mixture_after = -7; }),
+            "--mixture-after is -7, but must be at least 0, or -1 (as --output says)");
+  EXPECT_EQ(error([](TrainOptions& o) { o.run.check_replicas = -1; }),
+            "--check-replicas is -1, but must be at least 0 (0 = never)");
   EXPECT_EQ(error([](TrainOptions& o) { o.run.patience = 3; }),
             "--patience is 3, but must be used with --validation");
 }
