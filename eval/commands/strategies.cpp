@@ -10,7 +10,7 @@ namespace relmpi {
 namespace {
 
 struct Options {
-  SessionOptions session;
+  CorrectorSessionOptions session;
   CscEnvironmentOptions csc;
   ExperimentOptions experiment;
   std::string environment = "csc", data, calibration, out;
@@ -23,7 +23,7 @@ int run(const Options& options, Invocation& invocation) {
   options.csc.validate();
   options.experiment.validate();
   const auto file = result_file(options.out, "strategies.json");
-  const Session session(options.session, invocation);
+  const CorrectorSession session(options.session, invocation);
   if (!session.model.config.has_candidates())
     throw InputError("{} was trained with --ablation {}: without candidates there is nothing to retrieve",
                      options.session.model, name_of(kAblations, session.model.config.ablation));

@@ -9,9 +9,11 @@
 
 namespace relmpi {
 
-SessionOptions::SessionOptions() { detect = gate = margin = std::numeric_limits<double>::quiet_NaN(); }
+CorrectorSessionOptions::CorrectorSessionOptions() {
+  detect = gate = margin = std::numeric_limits<double>::quiet_NaN();
+}
 
-void SessionOptions::add_to(CLI::App& to) {
+void CorrectorSessionOptions::add_to(CLI::App& to) {
   to.add_option("--model", model, "model folder, such as RUN/model")->required();
   to.add_option("--detect-threshold", detect, "accept a change where d >= this; default: the model's");
   to.add_option("--gate-threshold", gate, "and alpha >= this; default: the model's");
@@ -22,7 +24,7 @@ void SessionOptions::add_to(CLI::App& to) {
 }
 
 // Folders may differ between ranks: what they hold is compared.
-Session::Session(const SessionOptions& options, Invocation& invocation)
+CorrectorSession::CorrectorSession(const CorrectorSessionOptions& options, Invocation& invocation)
     : job(options.job, invocation, {"model", "data", "calibration"}),
       model(load_model(options.model, job.device())) {
   DecisionThresholds& thresholds = model.config.thresholds;

@@ -10,24 +10,24 @@
 namespace relmpi {
 
 // What every command that runs a model is told about model, device and ranks.
-struct SessionOptions {
+struct CorrectorSessionOptions {
   std::string model, precision = "fp32";
   double detect, gate, margin;  // NaN: as the model folder says
   JobOptions job;
 
-  SessionOptions();
+  CorrectorSessionOptions();
   void add_to(CLI::App& command);
 };
 
 // The ranks, and a model opened on this rank's device with the decision thresholds that were asked for.
-struct Session {
+struct CorrectorSession {
   Job job;
   Model model;
   std::unique_ptr<Predictor> predictor;  // of `model`, which must stay where it is
 
-  Session(const SessionOptions& options, Invocation& invocation);
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
+  CorrectorSession(const CorrectorSessionOptions& options, Invocation& invocation);
+  CorrectorSession(const CorrectorSession&) = delete;
+  CorrectorSession& operator=(const CorrectorSession&) = delete;
 };
 
 }  // namespace relmpi
