@@ -8,6 +8,16 @@
 #include "model/dtype.h"
 
 namespace relmpi {
+namespace {
+
+// A wrong --precision is found before the weights are read. Folders may differ between ranks: what they hold
+// is compared.
+Job start(const CorrectorSessionOptions& options, Invocation& invocation) {
+  dtype_of(options.precision);
+  return {options.job, invocation, {"model", "data", "calibration"}};
+}
+
+}  // namespace
 
 CorrectorSessionOptions::CorrectorSessionOptions() {
   detect = gate = margin = std::numeric_limits<double>::quiet_NaN();
@@ -23,10 +33,8 @@ void CorrectorSessionOptions::add_to(CLI::App& to) {
   add_job_options(to, job);
 }
 
-// Folders may differ between ranks: what they hold is compared.
 CorrectorSession::CorrectorSession(const CorrectorSessionOptions& options, Invocation& invocation)
-    : job(options.job, invocation, {"model", "data", "calibration"}),
-      model(load_model(options.model, job.device())) {
+    : job(start(options, invocation)), model(load_model(options.model, job.device())) {
   DecisionThresholds& thresholds = model.config.thresholds;
   if (!std::isnan(options.detect)) thresholds.detect = options.detect;
   if (!std::isnan(options.gate)) thresholds.gate = options.gate;

@@ -194,6 +194,9 @@ class ModelFolders(testing.ProgramCase):
                                    self.path("out"), f"{option}={value}")
                 self.assert_refused(done, value)
                 self.assertFalse(self.path("out").exists())
+        # Before the model is opened, which may take long.
+        done = testing.run("relmpi-eval", "csc", "--model", "nowhere", "--data", "nowhere", "--precision", "fp8")
+        self.assert_refused(done, "fp8")
 
 
 class Tokenize(testing.ProgramCase):
