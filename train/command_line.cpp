@@ -69,6 +69,8 @@ void add_data_options(CLI::App& app, DataOptions& o) {
   add_shape_options(app, o);
 }
 
+std::set<std::string> data_paths() { return {"data", "validation", "model", "vocab", "confusion"}; }
+
 void add_step_options(CLI::App& app, StepOptions& o) {
   const char* group = "Step";
   const auto number = number_adder(app, group);

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <set>
+#include <string>
 
 #include "train/options.h"
 
@@ -12,5 +14,9 @@ void add_step_options(CLI::App& app, StepOptions& options);
 void add_run_options(CLI::App& app, RunOptions& options);
 // All options of relmpi-train.
 void add_train_options(CLI::App& app, TrainOptions& options);
+
+// Long names, without the dashes, of those of add_data_options that may differ between ranks: paths, if what
+// they hold is compared.
+std::set<std::string> data_paths();
 
 }  // namespace relmpi

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "base/error.h"
 #include "base/hash.h"
 #include "base/torch_headers.h"
 #include "dist/devices/gpus.h"
@@ -67,6 +68,9 @@ nlohmann::json program_facts() {
 }
 
 nlohmann::json option_facts(const CLI::App& command, const std::set<std::string>& free) {
+  for (const std::string& name : free)
+    RELMPI_CHECK(command.get_option_no_throw("--" + name) != nullptr, "{} has no option --{}",
+                 command.get_name(), name);
   nlohmann::json facts = nlohmann::json::object();
   for (const CLI::Option* option : command.get_options()) {
     if (!option->get_configurable() || option->get_lnames().empty()) continue;  // --help, and positionals

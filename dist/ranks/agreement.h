@@ -21,7 +21,8 @@ void demand_agreement(Communicator& communicator, const nlohmann::json& facts);
 nlohmann::json program_facts();
 
 // A command's options by name ("--lr"), each with what was given or is the default, but for those in `free`
-// (long names, without the dashes), which may differ between ranks.
+// (long names, without the dashes), which may differ between ranks. Every name in `free` must be an option of
+// the command.
 nlohmann::json option_facts(const CLI::App& command, const std::set<std::string>& free);
 
 }  // namespace relmpi

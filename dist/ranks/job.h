@@ -29,10 +29,10 @@ void add_job_options(CLI::App& app, JobOptions& options);
 class Job {
  public:
   // Starts ranks and log, demands that program and options are the same on all ranks, and sets device and
-  // threads. `may_differ`: long names of options, without the dashes, that ranks may be given differently
-  // besides device and threads: paths, if what they hold is compared later. An empty options.device
-  // chooses none: what runs sees to its devices itself. From now on a command that fails ends the other
-  // ranks. Throws InputError. Every rank must call it.
+  // threads. `may_differ`: long names of the command's options, without the dashes, that ranks may be given
+  // differently besides device and threads: paths, if what they hold is compared later. An empty
+  // options.device chooses none: what runs sees to its devices itself. From now on a command that fails ends
+  // the other ranks. Throws InputError. Every rank must call it.
   Job(const JobOptions& options, Invocation& invocation, const std::set<std::string>& may_differ = {});
 
   // Sums tensors if they are from now on: by NCCL if the ranks compute on GPUs. Until then, and for a

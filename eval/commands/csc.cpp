@@ -52,7 +52,7 @@ nlohmann::ordered_json document_of(const Evaluation& result) {
 int run_csc(const CscOptions& options, Invocation& invocation) {
   options.evaluate.validate();
   const auto file = result_file(options.out, "csc.json");
-  const CorrectorSession session(options.session, invocation);
+  const CorrectorSession session(options.session, invocation, {"data"});
   Communicator& ranks = session.job.ranks();
   const Dataset dataset(options.data, *session.model.vocabulary);
   demand_agreement(ranks, {{"--data", dataset.fingerprint()}});

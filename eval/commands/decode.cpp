@@ -150,7 +150,7 @@ int run_decode(const DecodeOptions& options, Invocation& invocation) {
     return Workload{.batch = std::min(options.batch, static_cast<std::int64_t>(requests.size())),
                     .length = longest + options.generation.max_new_tokens};
   };
-  LlmSession session(options.session, invocation, text_of(prompts), encode_all);
+  LlmSession session(options.session, invocation, "prompts", text_of(prompts), encode_all);
   Communicator& ranks = session.job.ranks();
   if (session.job.is_first()) tell_suggested_sampling(options, invocation.command);
   const DecodeBenchmark benchmark = measure(session.llm, requests, options, ranks);

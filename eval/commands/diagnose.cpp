@@ -28,7 +28,7 @@ int run(const Options& options, Invocation& invocation) {
   options.diagnose.validate();
   if (const std::string& file = options.diagnose.trace; !file.empty() && !std::ofstream(file, std::ios::app))
     throw InputError("--trace {}: the file cannot be written; is the folder there?", file);
-  Job job(options.job, invocation, {"data", "validation", "model", "vocab", "confusion"});
+  Job job(options.job, invocation, data_paths());
   job.reduce_on_device();
   const Setup setup = prepare(options.data, options.step, job.ranks(), job.device());
   demand_agreement(job.ranks(), {{"data", setup.data->fingerprint()},

@@ -46,7 +46,7 @@ int run_likelihood(const LikelihoodOptions& options, Invocation& invocation) {
     }
     return Workload{1, static_cast<std::int64_t>(longest)};
   };
-  LlmSession session(options.session, invocation, text_of(items), encode_all);
+  LlmSession session(options.session, invocation, "items", text_of(items), encode_all);
   Communicator& ranks = session.job.ranks();
   std::vector<NumberedLine> mine;
   ChoiceCounts counts;

@@ -23,7 +23,7 @@ int run(const Options& options, Invocation& invocation) {
   options.csc.validate();
   options.experiment.validate();
   const auto file = result_file(options.out, "strategies.json");
-  const CorrectorSession session(options.session, invocation);
+  const CorrectorSession session(options.session, invocation, {"data", "calibration"});
   if (!session.model.config.has_candidates())
     throw InputError("{} was trained with --ablation {}: without candidates there is nothing to retrieve",
                      options.session.model, name_of(kAblations, session.model.config.ablation));

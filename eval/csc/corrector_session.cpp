@@ -10,11 +10,11 @@
 namespace relmpi {
 namespace {
 
-// A wrong --precision is found before the weights are read. Folders may differ between ranks: what they hold
-// is compared.
-Job start(const CorrectorSessionOptions& options, Invocation& invocation) {
+// A wrong --precision is found before the weights are read.
+Job start(const CorrectorSessionOptions& options, Invocation& invocation, std::set<std::string> may_differ) {
   dtype_of(options.precision);
-  return {options.job, invocation, {"model", "data", "calibration"}};
+  may_differ.insert("model");
+  return {options.job, invocation, may_differ};
 }
 
 }  // namespace
@@ -33,8 +33,9 @@ void CorrectorSessionOptions::add_to(CLI::App& to) {
   add_job_options(to, job);
 }
 
-CorrectorSession::CorrectorSession(const CorrectorSessionOptions& options, Invocation& invocation)
-    : job(start(options, invocation)), model(load_model(options.model, job.device())) {
+CorrectorSession::CorrectorSession(const CorrectorSessionOptions& options, Invocation& invocation,
+                                   std::set<std::string> data)
+    : job(start(options, invocation, std::move(data))), model(load_model(options.model, job.device())) {
   DecisionThresholds& thresholds = model.config.thresholds;
   if (!std::isnan(options.detect)) thresholds.detect = options.detect;
   if (!std::isnan(options.gate)) thresholds.gate = options.gate;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/tool.h"
@@ -25,7 +26,10 @@ struct CorrectorSession {
   Model model;
   std::unique_ptr<Predictor> predictor;  // of `model`, which must stay where it is
 
-  CorrectorSession(const CorrectorSessionOptions& options, Invocation& invocation);
+  // `data`: long names of the options, without the dashes, that name what the command reads. They may differ
+  // between ranks, as the model's folder may: the command compares what they hold.
+  CorrectorSession(const CorrectorSessionOptions& options, Invocation& invocation,
+                   std::set<std::string> data);
   CorrectorSession(const CorrectorSession&) = delete;
   CorrectorSession& operator=(const CorrectorSession&) = delete;
 };

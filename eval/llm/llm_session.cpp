@@ -52,12 +52,13 @@ Llm open(const LlmSessionOptions& options, Communicator& communicator, const Wor
 }
 
 // The ranks alone: placement_of_rank sees to the devices.
-Job start(const LlmSessionOptions& options, Invocation& invocation, const std::string& input) {
+Job start(const LlmSessionOptions& options, Invocation& invocation, const std::string& file,
+          const std::string& input) {
   if (!std::filesystem::is_directory(options.model))
     throw InputError("--model {}: no such folder; a Hugging Face model folder was expected", options.model);
   JobOptions ranks_alone = options.job;
   ranks_alone.device.clear();
-  Job job(ranks_alone, invocation, {"model", "prompts", "items"});
+  Job job(ranks_alone, invocation, {"model", file});
   const auto config = std::filesystem::path(options.model) / "config.json";
   demand_agreement(job.ranks(),
                    {{"config.json", std::filesystem::is_regular_file(config) ? xxh3_128_of_file(config) : ""},
@@ -86,9 +87,9 @@ void LlmSessionOptions::add_to(CLI::App& to) {
   to.get_option("--device")->description("auto, cpu, cuda or cuda:N; --device-id takes precedence");
 }
 
-LlmSession::LlmSession(const LlmSessionOptions& options, Invocation& invocation, const std::string& input,
-                       const WorkloadOf& workload)
-    : job(start(options, invocation, input)), llm(open(options, job.ranks(), workload)) {
+LlmSession::LlmSession(const LlmSessionOptions& options, Invocation& invocation, const std::string& file,
+                       const std::string& input, const WorkloadOf& workload)
+    : job(start(options, invocation, file, input)), llm(open(options, job.ranks(), workload)) {
   const auto mb = [](std::int64_t bytes) { return static_cast<double>(bytes) / 1e6; };
   spdlog::info(
       "{} in {}: {:.0f} MB of weights; estimated: {:.0f} MB of keys and values, {:.0f} MB of activations",

@@ -27,10 +27,11 @@ struct LlmSession {
   Job job;
   Llm llm;
 
-  // `input`: what the ranks answer, which must be the same on all. `workload` is asked once the folder is
-  // open, and before the weights are read: bad prompts end a job early.
-  LlmSession(const LlmSessionOptions& options, Invocation& invocation, const std::string& input,
-             const std::function<Workload(const LlmFolder&)>& workload);
+  // `input`: what the ranks answer, which must be the same on all. `file`: the option, without the dashes, of
+  // the file that has it, whose path may differ. `workload` is asked once the folder is open, and before the
+  // weights are read: bad prompts end a job early.
+  LlmSession(const LlmSessionOptions& options, Invocation& invocation, const std::string& file,
+             const std::string& input, const std::function<Workload(const LlmFolder&)>& workload);
   LlmSession(const LlmSession&) = delete;
   LlmSession& operator=(const LlmSession&) = delete;
 

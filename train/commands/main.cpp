@@ -36,7 +36,7 @@ void add_options(CLI::App& app, TrainOptions& options) {
 int train(const TrainOptions& options, Invocation& invocation) {
   options.validate();
   if (options.step.debug) start_debugging();
-  Job job(options.job, invocation, {"data", "validation", "model", "vocab", "confusion"});
+  Job job(options.job, invocation, data_paths());
   nlohmann::json environment;
   if (const auto found = describe_environment(job.ranks(), job.device())) {
     for (const std::string& finding : found->findings) spdlog::warn("{}", finding);
