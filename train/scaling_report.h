@@ -26,7 +26,7 @@ struct ScalingEstimate {
 // (compute + waiting), compute = step - waiting.
 ScalingEstimate estimate_scaling(const ScalingMeasure& measure);
 
-// "4 ranks work at 93 % of ...", with what to do if it is little.
+// "4 ranks: 120.0 ms a step, ...: 93 % of 4 times one rank's speed", with what to do if it is little.
 std::string describe_scaling(const ScalingMeasure& measure, const ScalingEstimate& estimate);
 
 }  // namespace relmpi

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <numeric>
 
 #include "base/torch_headers.h"
 #include "dist/devices/energy.h"
 #include "dist/devices/gpus.h"
 #include "dist/devices/peak_memory.h"
+#include "eval/decisions/statistics.h"
 #include "model/dgca/flops.h"
 #include "model/dtype.h"
 #include "train/diagnose/encoder_step.h"
@@ -244,6 +246,14 @@ void DiagnoseOptions::validate() const {
   for (const std::string& name : stages)
     if (std::ranges::find(stage_names(), name) == stage_names().end())
       throw InputError("--stages: '{}' is none of {}", name, fmt::join(stage_names(), ", "));
+}
+
+double StageResult::total_ms() const { return std::accumulate(ms.begin(), ms.end(), 0.0); }
+
+double StageResult::quantile_ms(double q) const {
+  std::vector<double> sorted = ms;
+  std::ranges::sort(sorted);
+  return quantile_of_sorted(sorted, q);
 }
 
 std::vector<StageResult> run_stages(const DataOptions& data, const StepOptions& step,

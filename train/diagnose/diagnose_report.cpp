@@ -1,11 +1,9 @@
 #include "train/diagnose/diagnose_report.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/torch_headers.h"
 #include "base/units.h"
-#include "eval/decisions/statistics.h"
 
 namespace relmpi {
 namespace {
@@ -25,14 +23,6 @@ const StageResult* find(const std::vector<StageResult>& stages, const char* name
 }
 
 }  // namespace
-
-double StageResult::total_ms() const { return std::accumulate(ms.begin(), ms.end(), 0.0); }
-
-double StageResult::quantile_ms(double q) const {
-  std::vector<double> sorted = ms;
-  std::ranges::sort(sorted);
-  return quantile_of_sorted(sorted, q);
-}
 
 double DiagnoseReport::matmul_share(const StageResult& stage) const {
   return stage.per_second(stage.flops) / matmul_peaks.at(stage.precision);
