@@ -22,6 +22,14 @@ struct Options {
   RunOptions run;  // of relmpi-train: taken, so that its command can be pasted, and not used
 };
 
+// Run options have a group of their own, without a name.
+void tell_unused(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_option_group("")->get_options())
+    if (option->count() > 0) names.push_back(option->get_name());
+  if (!names.empty()) spdlog::info("without effect here: {}", fmt::join(names, ", "));
+}
+
 int run(const Options& options, Invocation& invocation) {
   options.data.validate();
   options.step.validate();
@@ -29,6 +37,7 @@ int run(const Options& options, Invocation& invocation) {
   if (const std::string& file = options.diagnose.trace; !file.empty() && !std::ofstream(file, std::ios::app))
     throw InputError("--trace {}: the file cannot be written; is the folder there?", file);
   Job job(options.job, invocation, data_paths());
+  if (job.is_first()) tell_unused(invocation.command);
   job.reduce_on_device();
   const Setup setup = prepare(options.data, options.step, job.ranks(), job.device());
   demand_agreement(job.ranks(), {{"data", setup.data->fingerprint()},

@@ -68,6 +68,8 @@ class Diagnose(ProgramCase):
                              "--evaluate-every", 10, "--checkpoint-every", 10)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertFalse(out.exists())
+        self.assertIn("without effect here: --out, --evaluate-every, --checkpoint-every\n", done.stderr)
+        self.assertNotIn("without effect", self.diagnose("--stages", "loader").stderr)
 
     def test_refusals(self):
         self.assert_refused(self.diagnose("--stages", "decoder"), "--stages", "decoder", "dgca-step")
