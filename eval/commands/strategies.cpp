@@ -54,16 +54,16 @@ void add_options(CLI::App& app, Options& options) {
          "of mdp, fixed-k (all k), fixed-3, always-retrieve, always-reason, random, threshold, oracle")
       ->delimiter(',')
       ->capture_default_str();
-  app.add_option("--max-k", s.max_k, "largest k; no policy runs more than max-k + 1 passes")
+  app.add_option("--max-k", s.max_k, "largest k; no policy runs more than max-k + 1 steps")
       ->capture_default_str();
-  app.add_option("--mu", s.progress.mu, "price of one pass of mean cost, in accuracy")->capture_default_str();
-  app.add_option("--gamma", s.progress.gamma, "discount of what follows a pass")->capture_default_str();
+  app.add_option("--mu", s.progress.mu, "price of one step of mean cost, in accuracy")->capture_default_str();
+  app.add_option("--gamma", s.progress.gamma, "discount of what follows a step")->capture_default_str();
   app.add_option("--grid", s.progress.grid, "grid points of U")->capture_default_str();
   app.add_option("--bandwidth", s.progress.bandwidth, "of the kernel regression of transitions over U")
       ->capture_default_str();
-  app.add_option("--calibration-depth", s.calibration_depth, "passes tried in every order on --calibration")
+  app.add_option("--calibration-depth", s.calibration_depth, "steps tried in every order on --calibration")
       ->capture_default_str();
-  app.add_option("--oracle-depth", s.oracle_depth, "passes the oracle may choose among")
+  app.add_option("--oracle-depth", s.oracle_depth, "steps the oracle may choose among")
       ->capture_default_str();
   app.add_option("--batch", options.csc.group, "sentences that run together")->capture_default_str();
   app.add_option("--limit", options.csc.limit, "only the first items; 0 = all")->capture_default_str();
@@ -75,11 +75,11 @@ void add_options(CLI::App& app, Options& options) {
 }  // namespace
 
 void add_strategies(Tool& tool) {
-  tool.add<Options>(
-      {.name = "strategies",
-       .help = "compares ways to spend passes: an MDP policy, fixed-k and others (also under mpirun)",
-       .options = &add_options,
-       .run = &run});
+  tool.add<Options>({.name = "strategies",
+                     .help = "compares ways to choose steps: an MDP policy, "
+                             "fixed-k and others (also under mpirun)",
+                     .options = &add_options,
+                     .run = &run});
 }
 
 }  // namespace relmpi

@@ -26,7 +26,7 @@ std::string policy_table(std::span<const PolicySummary> policies) {
   for (const PolicySummary& policy : policies) width = std::max(width, policy.name.size());
   std::string text = fmt::format(
       "{:<{}}  {:>6}  {:>8}  {:>14}  {:>6}  {:>9}  {:>8}  {:>7}  {:>9}  {:>7}  {}\n", "policy", width,
-      "items", "accuracy", "95 % interval", "F1", "tokens", "ms", "passes", "retrieves", "reasons", "Pareto");
+      "items", "accuracy", "95 % interval", "F1", "tokens", "ms", "steps", "retrieves", "reasons", "Pareto");
   for (const PolicySummary& p : policies) {
     const bool on_front = std::ranges::count(front, p.name) > 0;
     text += fmt::format(
