@@ -92,6 +92,31 @@ void demand_gpu(int index, const MemoryLimits& limits, const std::string& source
                    there.size() == 1 ? "is" : "are");
 }
 
+// The file's map: one object, prefix -> GPU number, "cuda:N", "cpu" or "disk"; a prefix inside another's
+// wins. Throws InputError for what is not such a map.
+DeviceMap read_device_map(const std::filesystem::path& file) {
+  const auto document = parse_json(read_file(file), file.string());
+  if (!document.is_object() || document.empty())
+    throw InputError("{}: an object of prefixes was expected, such as {{\"model\": 0, \"lm_head\": \"cpu\"}}",
+                     file.string());
+  DeviceMap map;
+  for (const auto& [prefix, value] : document.items()) {
+    std::optional<Place> place;
+    if (value.is_string()) {
+      const auto text = value.get<std::string>();
+      place = text == "disk" ? Place::disk() : place_of(text, true);
+    } else if (is_whole_number(value)) {
+      place = gpu(value.dump());
+    }
+    if (!place)
+      throw InputError(
+          "{}: \"{}\" goes to {}, which is no place; write a GPU's number, \"cuda:N\", \"cpu\" or \"disk\"",
+          file.string(), prefix, value.dump());
+    map.entries.emplace_back(prefix, *place);
+  }
+  return map;
+}
+
 }  // namespace
 
 MemoryLimits parse_memory_limits(std::string_view text) {
@@ -152,29 +177,6 @@ PlacementChoice choose_placement(const PlacementOptions& options) {
   const auto place = place_of(options.device, false);
   if (!place) throw InputError("--device {} is unknown; choose auto, cpu, cuda or cuda:N", options.device);
   return {*place, "--device " + options.device};
-}
-
-DeviceMap read_device_map(const std::filesystem::path& file) {
-  const auto document = parse_json(read_file(file), file.string());
-  if (!document.is_object() || document.empty())
-    throw InputError("{}: an object of prefixes was expected, such as {{\"model\": 0, \"lm_head\": \"cpu\"}}",
-                     file.string());
-  DeviceMap map;
-  for (const auto& [prefix, value] : document.items()) {
-    std::optional<Place> place;
-    if (value.is_string()) {
-      const auto text = value.get<std::string>();
-      place = text == "disk" ? Place::disk() : place_of(text, true);
-    } else if (is_whole_number(value)) {
-      place = gpu(value.dump());
-    }
-    if (!place)
-      throw InputError(
-          "{}: \"{}\" goes to {}, which is no place; write a GPU's number, \"cuda:N\", \"cpu\" or \"disk\"",
-          file.string(), prefix, value.dump());
-    map.entries.emplace_back(prefix, *place);
-  }
-  return map;
 }
 
 Plan make_plan(const ModelTree& tree, const MemoryLimits& limits, const PlacementChoice& choice) {

@@ -47,10 +47,6 @@ PlacementChoice choose_placement(const PlacementOptions& options);
 // as Accelerate does; else the limits as they are.
 MemoryLimits with_slack(const MemoryLimits& limits, const PlacementChoice& choice);
 
-// The file's map: one object, prefix -> GPU number, "cuda:N", "cpu" or "disk"; a prefix inside another's
-// wins. Throws InputError for what is not such a map.
-DeviceMap read_device_map(const std::filesystem::path& file);
-
 struct Plan {
   DeviceMap map;
   MemoryLimits limits;  // as the strategy left them

@@ -19,8 +19,7 @@ std::vector<T> gather(Communicator& communicator, const T& mine) {
   return all;
 }
 
-}  // namespace
-
+// findings() of all ranks on rank 0, each with the ranks and hosts that have it; empty elsewhere.
 std::vector<std::string> gather_findings(Communicator& communicator, at::Device device, int threads) {
   const auto mine = findings(host_facts({.threads = threads,
                                          .ranks = communicator.size(),
@@ -39,6 +38,8 @@ std::vector<std::string> gather_findings(Communicator& communicator, at::Device 
     out.push_back(communicator.size() > 1 ? fmt::format("rank {}: {}", list, finding) : finding);
   return out;
 }
+
+}  // namespace
 
 std::optional<JobEnvironment> describe_environment(Communicator& communicator, at::Device device) {
   JobEnvironment out;

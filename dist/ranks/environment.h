@@ -34,8 +34,4 @@ std::optional<JobEnvironment> describe_environment(Communicator& communicator, a
 
 nlohmann::json to_json(const JobEnvironment& environment);
 
-// findings() of all ranks on rank 0, each with the ranks and hosts that have it; empty elsewhere. Every rank
-// must call it.
-std::vector<std::string> gather_findings(Communicator& communicator, at::Device device, int threads);
-
 }  // namespace relmpi

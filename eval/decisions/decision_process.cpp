@@ -116,6 +116,18 @@ std::vector<double> iterate_policies(const DecisionProcess& process, const std::
                      process.states());
 }
 
+// The policy of two thresholds on a grid of n states.
+ActionTable threshold_policy(double theta_continue, double theta_star, std::int64_t states) {
+  ActionTable policy(states);
+  for (std::int64_t state = 0; state < states; ++state) {
+    const double u = static_cast<double>(state) / static_cast<double>(states - 1);
+    policy[state] = u >= theta_star       ? Action::kTerminate
+                    : u >= theta_continue ? Action::kReason
+                                          : Action::kRetrieve;
+  }
+  return policy;
+}
+
 }  // namespace
 
 std::string_view name_of(Action action) {
@@ -183,17 +195,6 @@ std::int64_t nearest_state(double u, std::int64_t states) {
   // A distance of half a cell, except for rounding, is a tie.
   const double position = std::clamp(u, 0.0, 1.0) * static_cast<double>(states - 1);
   return std::min(states - 1, static_cast<std::int64_t>(std::ceil(position - 0.5 - kTie)));
-}
-
-ActionTable threshold_policy(double theta_continue, double theta_star, std::int64_t states) {
-  ActionTable policy(states);
-  for (std::int64_t state = 0; state < states; ++state) {
-    const double u = static_cast<double>(state) / static_cast<double>(states - 1);
-    policy[state] = u >= theta_star       ? Action::kTerminate
-                    : u >= theta_continue ? Action::kReason
-                                          : Action::kRetrieve;
-  }
-  return policy;
 }
 
 ThresholdSummary summarise_thresholds(const DecisionProcess& process, const Solution& solution) {

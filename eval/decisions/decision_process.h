@@ -58,8 +58,6 @@ struct Solution {
   std::array<std::vector<double>, 3> q;  // by Action
   ActionTable policy;                    // greedy for q, ties by the order of Action
   std::int64_t iterations = 0;           // sweeps of value iteration
-
-  double q_of(Action action, std::int64_t state) const { return q[static_cast<std::size_t>(action)][state]; }
 };
 
 // Value iteration from the terminal rewards until no value moves by `tolerance` (max norm), then policy
@@ -93,8 +91,5 @@ struct ThresholdSummary {
 // Q_reason(0) > Q_retrieve(0); else the first u below theta_star with Q_retrieve < Q_reason; else theta_star.
 // Values closer than kTie are equal.
 ThresholdSummary summarise_thresholds(const DecisionProcess& process, const Solution& solution);
-
-// The policy of two thresholds on a grid of n states.
-ActionTable threshold_policy(double theta_continue, double theta_star, std::int64_t states);
 
 }  // namespace relmpi

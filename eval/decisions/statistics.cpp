@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "base/error.h"
@@ -70,30 +71,20 @@ double quantile_of_sorted(std::span<const double> sorted, double q) {
   return sorted[lower] + fraction * (sorted[upper] - sorted[lower]);
 }
 
-Interval bootstrap(std::int64_t items, std::string_view purpose,
-                   const std::function<double(std::span<const std::int64_t>)>& statistic,
-                   const BootstrapOptions& options) {
-  RELMPI_CHECK(items > 0 && options.resamples > 0, "{} resamples of {} items", options.resamples, items);
-  std::vector<double> values(options.resamples);
-  std::vector<std::int64_t> drawn(items);
-  for (std::int64_t resample = 0; resample < options.resamples; ++resample) {
-    Random random(options.seed, purpose, resample);
-    for (std::int64_t& item : drawn) item = static_cast<std::int64_t>(random.below(items));
-    values[resample] = statistic(drawn);
-  }
-  std::sort(values.begin(), values.end());
-  const double tail = (1.0 - options.confidence) / 2;
-  return {quantile_of_sorted(values, tail), quantile_of_sorted(values, 1.0 - tail)};
-}
-
 Interval bootstrap_mean(std::span<const double> values, std::string_view purpose,
                         const BootstrapOptions& options) {
-  const auto statistic = [values](std::span<const std::int64_t> drawn) {
+  RELMPI_CHECK(!values.empty() && options.resamples > 0, "{} resamples of {} values", options.resamples,
+               values.size());
+  std::vector<double> means(options.resamples);
+  for (std::int64_t resample = 0; resample < options.resamples; ++resample) {
+    Random random(options.seed, purpose, resample);
     double sum = 0;
-    for (std::int64_t item : drawn) sum += values[item];
-    return sum / static_cast<double>(drawn.size());
-  };
-  return bootstrap(static_cast<std::int64_t>(values.size()), purpose, statistic, options);
+    for (std::size_t i = 0; i < values.size(); ++i) sum += values[random.below(values.size())];
+    means[resample] = sum / static_cast<double>(values.size());
+  }
+  std::ranges::sort(means);
+  const double tail = (1.0 - options.confidence) / 2;
+  return {quantile_of_sorted(means, tail), quantile_of_sorted(means, 1.0 - tail)};
 }
 
 double f_beta(std::int64_t tp, std::int64_t predicted, std::int64_t actual, double beta) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -27,14 +26,9 @@ struct BootstrapOptions {
   double confidence = 0.95;
 };
 
-// Percentile bootstrap (Efron 1979) of a statistic of n items: `statistic` gets the n drawn item numbers. A
-// function of (options, purpose, n) and the statistic alone. Quantiles are interpolated linearly between
-// order statistics. n >= 1.
-Interval bootstrap(std::int64_t items, std::string_view purpose,
-                   const std::function<double(std::span<const std::int64_t>)>& statistic,
-                   const BootstrapOptions& options = {});
-
-// Of the mean. For a paired comparison, give the differences item by item.
+// Percentile bootstrap (Efron 1979) of the mean of one value or more: a function of (options, purpose,
+// values) alone. Quantiles are interpolated linearly between order statistics. For a paired comparison, give
+// the differences item by item.
 Interval bootstrap_mean(std::span<const double> values, std::string_view purpose,
                         const BootstrapOptions& options = {});
 

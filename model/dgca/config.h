@@ -71,8 +71,6 @@ struct ModelConfig {
 
   bool has_detector() const { return ablation == Ablation::kFull || ablation == Ablation::kDetectorOnly; }
   bool has_candidates() const { return ablation == Ablation::kFull || ablation == Ablation::kCandidateOnly; }
-  // The gate exists with the candidates, and is used if the output is the mixture.
-  bool has_gate() const { return has_candidates(); }
   // Slots of [CLS] and of [SEP] at either side of the source.
   std::int64_t border() const { return prompt_length > 0 ? prompt_length : 1; }
   // Longest sentence, in characters, that fits.

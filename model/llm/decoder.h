@@ -43,7 +43,6 @@ class Decoder {
   const LlmConfig& config() const { return config_; }
   const LlmPlaces& places() const { return places_; }
   const LlmWeights& weights() const { return weights_; }
-  at::ScalarType dtype() const { return dtype_; }
 
   KvCache make_cache(std::int64_t sequences, std::int64_t capacity) const;
 

@@ -22,8 +22,7 @@ Place place_of(const DeviceMap& map, const std::string& module) {
   return *place;
 }
 
-}  // namespace
-
+// The slots of a map: one for each place it names. `rehearse`: all of them on the CPU.
 LlmPlaces places_of(const DeviceMap& map, const LlmConfig& config, bool rehearse) {
   LlmPlaces places;
   std::map<Place, std::size_t> slots;
@@ -39,6 +38,8 @@ LlmPlaces places_of(const DeviceMap& map, const LlmConfig& config, bool rehearse
   places.head = slot_of("lm_head");
   return places;
 }
+
+}  // namespace
 
 Llm load_llm(LlmFolder folder, LlmPlan plan) {
   const LlmPlaces places = places_of(plan.map, folder.config, plan.rehearse);

@@ -14,11 +14,8 @@ struct Llm {
 };
 
 // Reads the weights to where the plan has them. A rehearsed plan's GPUs are all this machine's CPU. Throws
-// InputError: what places_of, plan.demand_runnable and load_llm_weights say.
+// InputError for weights on disk, for a module in several places, and what plan.demand_runnable and
+// load_llm_weights say.
 Llm load_llm(LlmFolder folder, LlmPlan plan);
-
-// The slots of a map: one for each place it names. `rehearse`: all of them on the CPU. Throws InputError for
-// weights on disk and for a module in several places.
-LlmPlaces places_of(const DeviceMap& map, const LlmConfig& config, bool rehearse);
 
 }  // namespace relmpi
