@@ -132,11 +132,17 @@ void create_folder(const std::filesystem::path& path) {
 
 std::filesystem::path result_file(const std::string& folder, const char* name) {
   if (folder.empty()) return {};
-  create_folder(folder);
   const auto file = std::filesystem::path(folder) / name;
   if (std::filesystem::is_directory(file))
     throw InputError("{} is a folder; a file is to be written", file.string());
-  if (::access(folder.c_str(), W_OK) != 0) throw InputError("--out {}: {}", folder, std::strerror(errno));
+  // What is there already of the folder's path: the rest would be made in it.
+  std::filesystem::path there = std::filesystem::absolute(folder);
+  std::error_code ignored;  // below a file
+  while (!std::filesystem::exists(there, ignored)) there = there.parent_path();
+  if (!std::filesystem::is_directory(there))
+    throw InputError("--out {}: {} is not a folder", folder, there.string());
+  if (::access(there.c_str(), W_OK | X_OK) != 0)
+    throw InputError("--out {}: {}: {}", folder, there.string(), std::strerror(errno));
   return file;
 }
 

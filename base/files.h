@@ -52,8 +52,9 @@ void replace_folder(const std::filesystem::path& fresh, const std::filesystem::p
 // Creates the folder and its parents. Throws InputError with the reason.
 void create_folder(const std::filesystem::path& path);
 
-// `folder`/`name` for --out, the folder made if it is missing: a result that cannot be written is found
-// before the work. Throws InputError. Empty for an empty folder.
+// `folder`/`name` for --out; empty for an empty folder. Throws InputError if it could not be written: that is
+// found before the work. Makes nothing, so that a command that is refused leaves nothing behind: the folder
+// may be missing still.
 std::filesystem::path result_file(const std::string& folder, const char* name);
 
 }  // namespace relmpi

@@ -18,6 +18,7 @@ struct CscOptions {
 };
 
 void write_rows(const std::filesystem::path& folder, const std::vector<CorrectionRow>& rows) {
+  create_folder(folder);
   AtomicFile all(folder / "rows.jsonl");
   std::map<Outcome, std::string> lists{{Outcome::kTruePositive, ""},
                                        {Outcome::kFalsePositive, ""},

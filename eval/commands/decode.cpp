@@ -158,7 +158,10 @@ int run_decode(const DecodeOptions& options, Invocation& invocation) {
   ordered_json header = session.header(options.session);
   header["options"] = nlohmann::json(invocation.command.config_to_str(true, false));
   const ordered_json document{{"header", header}, {"methods", ordered_json::array({to_json(benchmark)})}};
-  if (!file.empty()) write_file_atomic(file, document.dump(2) + "\n");
+  if (!file.empty()) {
+    create_folder(options.out);
+    write_file_atomic(file, document.dump(2) + "\n");
+  }
   if (options.json)
     print_json(document);
   else

@@ -67,7 +67,10 @@ int run_likelihood(const LikelihoodOptions& options, Invocation& invocation) {
   ordered_json document{{"header", session.header(options.session)}};
   document.update(to_json(counts));
   for (const NumberedLine& row : rows) document["rows"].push_back(ordered_json::parse(row.line));
-  if (!file.empty()) write_file_atomic(file, document.dump(2) + "\n");
+  if (!file.empty()) {
+    create_folder(options.out);
+    write_file_atomic(file, document.dump(2) + "\n");
+  }
   if (options.json)
     print_json(document);
   else if (counts.answered > 0)

@@ -36,7 +36,10 @@ int run(const Options& options, Invocation& invocation) {
   const ExperimentReport report = run_experiment(environment, options.experiment, session.job.ranks());
   if (!session.job.is_first()) return 0;
   const std::string document = options.json || !file.empty() ? to_json(report).dump() + "\n" : "";
-  if (!file.empty()) write_file_atomic(file, document);
+  if (!file.empty()) {
+    create_folder(options.out);
+    write_file_atomic(file, document);
+  }
   fmt::print("{}", options.json ? document : to_text(report));
   return 0;
 }

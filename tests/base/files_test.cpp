@@ -143,11 +143,13 @@ TEST_F(Files, FoldersAreMadeWithTheirParents) {
 TEST_F(Files, AResultThatCannotBeWrittenIsRefusedBeforeThereIsOne) {
   EXPECT_EQ(result_file("", "x.json"), fs::path());
   EXPECT_EQ(result_file((folder_ / "out").string(), "x.json"), folder_ / "out" / "x.json");
-  EXPECT_TRUE(fs::is_directory(folder_ / "out"));
+  EXPECT_FALSE(fs::exists(folder_ / "out"));
+  EXPECT_EQ(result_file((folder_ / "out" / "a").string(), "x.json"), folder_ / "out" / "a" / "x.json");
   create_folder(folder_ / "out" / "x.json");
   EXPECT_THROW(result_file((folder_ / "out").string(), "x.json"), InputError);
   write_file_atomic(folder_ / "file", "x");
   EXPECT_THROW(result_file((folder_ / "file").string(), "x.json"), InputError);
+  EXPECT_THROW(result_file((folder_ / "file" / "a").string(), "x.json"), InputError);
 }
 
 }  // namespace
