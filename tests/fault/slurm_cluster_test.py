@@ -21,7 +21,7 @@ LOCALHOST = testing.SOURCE / "scripts/slurm/localhost"
 STEPS = 120
 LAST = f"checkpoints/step-{STEPS:08}"
 SRUN = "srun --mpi=pmix --cpus-per-task=1 --kill-on-bad-exit=0"  # the template's other launcher
-PATIENCE = 90  # seconds for what Slurm does; a time limit takes 50 s to come near, a requeue 7 s
+PATIENCE = 300  # seconds for what Slurm does, on a busy machine too; a time limit takes 50 s to come near, a requeue 7 s
 ENVIRONMENT = {}  # of this cluster's commands: set where it is started
 
 
