@@ -132,7 +132,7 @@ void create_folder(const std::filesystem::path& path) {
 
 std::filesystem::path result_file(const std::string& folder, const char* name) {
   if (folder.empty()) return {};
-  const auto file = std::filesystem::path(folder) / name;
+  auto file = std::filesystem::path(folder) / name;
   if (std::filesystem::is_directory(file))
     throw InputError("{} is a folder; a file is to be written", file.string());
   // What is there already of the folder's path: the rest would be made in it.
