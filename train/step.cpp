@@ -52,7 +52,7 @@ StepResult TrainStep::run(const StepBatches& batches, std::int64_t number, doubl
   model_.parameters->flat_grad().zero_();
   at::Tensor prompt, leaf;
   if (config.prompt_length > 0) {
-    prompt = prompt_vectors(*model_.parameters, config);
+    prompt = prompt_vectors(*model_.parameters);
     leaf = prompt.detach().requires_grad_(true);
     leaf.mutable_grad() = at::zeros_like(leaf);
   }

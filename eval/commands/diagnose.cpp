@@ -53,7 +53,7 @@ int run(const Options& options, Invocation& invocation) {
   auto document = report.to_json();
   document["settings"] = {{"ranks", job.ranks().size()},
                           {"threads", job.threads()},
-                          {"parameters", setup.model.parameters->flat().numel()},
+                          {"parameters", setup.model.parameters->count()},
                           {"precision", options.step.precision},
                           {"global_batch", options.step.global_batch},
                           {"micro_batch", options.step.micro_batch},

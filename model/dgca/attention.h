@@ -20,9 +20,19 @@ AttentionKernel choose_attention(at::Device device, std::int64_t width, double d
 std::string describe_attention(at::Device device, at::ScalarType dtype, std::int64_t heads,
                                std::int64_t head_size, std::int64_t width, double dropout);
 
-// softmax(Q K^T / sqrt(head size)) V (Vaswani et al. 2017). `qkv` (B, S, 3H), query, key, value side by side;
-// `padding_mask` (B, 1, 1, S) bool, true = attend, or undefined. Returns (B, S, H).
-at::Tensor self_attention(const at::Tensor& qkv, const at::Tensor& padding_mask, std::int64_t heads,
-                          double dropout, AttentionKernel kernel);
+// How the layers of one pass attend.
+struct Attention {
+  AttentionKernel kernel = AttentionKernel::kFused;
+  double dropout = 0;
+  at::Tensor mask;  // in the form that the kernel wants, undefined if rows have no padding
+};
+
+// `padding_mask` (B, 1, 1, S) bool, true = attend, or undefined; `dtype` of the products.
+Attention prepare_attention(AttentionKernel kernel, double dropout, const at::Tensor& padding_mask,
+                            at::ScalarType dtype);
+
+// softmax(Q K^T / sqrt(head size)) V (Vaswani et al. 2017). `qkv` (B, S, 3H), query, key, value side by side.
+// Returns (B, S, H).
+at::Tensor self_attention(const at::Tensor& qkv, std::int64_t heads, const Attention& attention);
 
 }  // namespace relmpi

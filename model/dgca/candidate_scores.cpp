@@ -4,6 +4,7 @@
 
 #include "base/torch_headers.h"
 #include "model/dgca/shared_embedding.h"
+#include "model/kernels/own_kernels.h"
 #include "model/kernels/vector_clones.h"
 
 namespace relmpi {
@@ -109,8 +110,10 @@ at::Tensor forward_general(const at::Tensor& h, const at::Tensor& word_compute,
   const std::int64_t chunk = std::max<std::int64_t>(1, kChunkElements / (width * size));
   for (std::int64_t begin = 0; begin < n; begin += chunk) {
     const std::int64_t rows = std::min(chunk, n - begin);
-    const at::Tensor gathered = at::embedding(word_compute, safe.narrow(0, begin, rows));  // (rows, K, H)
-    out.narrow(0, begin, rows).copy_(at::bmm(gathered, h.narrow(0, begin, rows).unsqueeze(2)).squeeze(2));
+    const at::Tensor gathered =
+        at::embedding(word_compute, safe.narrow(0, begin, rows)).to(at::kFloat);  // (rows, K, H)
+    const at::Tensor part = h.narrow(0, begin, rows).to(at::kFloat);
+    out.narrow(0, begin, rows).copy_(at::bmm(gathered, part.unsqueeze(2)).squeeze(2));
   }
   return out.masked_fill_(candidates.lt(0), 0);
 }
@@ -136,7 +139,7 @@ class CandidateScores : public torch::autograd::Function<CandidateScores> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& h, const at::Tensor& word,
                             const at::Tensor& word_compute, const at::Tensor& candidates) {
     context->save_for_backward({h, word, word_compute, candidates});
-    if (!h.is_cpu()) return forward_general(h, word_compute, candidates);
+    if (!own_kernels(h.device())) return forward_general(h, word_compute, candidates);
     return forward_cpu(h.to(at::kFloat).contiguous(), word_compute.to(at::kFloat).contiguous(), candidates);
   }
 
@@ -146,7 +149,7 @@ class CandidateScores : public torch::autograd::Function<CandidateScores> {
     at::Tensor grad_h = at::zeros(h.sizes(), word.options());
     at::Tensor grad_word = gradient_sink(word);
     const at::Tensor grad = grads[0].contiguous();
-    if (h.is_cpu())
+    if (own_kernels(h.device()))
       backward_cpu(grad, h.to(at::kFloat).contiguous(), word_compute.to(at::kFloat).contiguous(), candidates,
                    grad_h, grad_word);
     else

@@ -8,16 +8,13 @@
 namespace relmpi {
 namespace {
 
-at::Tensor layer(const LayerWeights& w, const ModelConfig& c, const at::Tensor& x,
-                 const at::Tensor& padding_mask, bool train) {
-  const double attention_dropout = train ? c.attention_probs_dropout_prob : 0.0;
-  const AttentionKernel kernel = choose_attention(x.device(), x.size(1), attention_dropout);
+at::Tensor layer(const LayerWeights& w, const ModelConfig& c, const at::Tensor& x, const Attention& attention,
+                 bool train) {
   const bool pre = c.layer_norm == NormPlace::kPre;
   const auto drop = [&](const at::Tensor& t) { return at::dropout(t, c.hidden_dropout_prob, train); };
   const auto norm = [&](const NormWeights& n, const at::Tensor& t) { return apply(n, t, c.layer_norm_eps); };
   const auto attend = [&](const at::Tensor& t) {
-    const at::Tensor mixed =
-        self_attention(apply(w.qkv, t), padding_mask, c.num_attention_heads, attention_dropout, kernel);
+    const at::Tensor mixed = self_attention(apply(w.qkv, t), c.num_attention_heads, attention);
     return drop(apply(w.attention_output, mixed));
   };
   const auto feed_forward = [&](const at::Tensor& t) {
@@ -49,7 +46,10 @@ at::Tensor encode(const Weights& w, const ModelConfig& config, const Inputs& in,
   const bool train = mode == Mode::kTrain;
   at::Tensor x = apply(w.embeddings_norm, embed(w, config, in, prompt).to(w.dtype), config.layer_norm_eps);
   x = at::dropout(x, config.hidden_dropout_prob, train);
-  for (const LayerWeights& weights : w.layers) x = layer(weights, config, x, in.padding_mask, train);
+  const double dropout = train ? config.attention_probs_dropout_prob : 0.0;
+  const Attention attention =
+      prepare_attention(choose_attention(x.device(), in.width, dropout), dropout, in.padding_mask, w.dtype);
+  for (const LayerWeights& weights : w.layers) x = layer(weights, config, x, attention, train);
   if (w.final_norm.weight.defined()) x = apply(w.final_norm, x, config.layer_norm_eps);
   return x.reshape({in.rows * in.width, config.hidden_size});
 }

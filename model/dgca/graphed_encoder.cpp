@@ -1,6 +1,7 @@
 #include "model/dgca/graphed_encoder.h"
 
 #include "base/torch_headers.h"
+#include "model/dgca/leaf_gradients.h"
 #if RELMPI_CUDA
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDAFunctions.h>
@@ -87,15 +88,15 @@ class CudaGraphs : public GraphedEncoder {
   // has made what libraries make at their first call. Null: run without.
   std::shared_ptr<Captured> graph_for(const Inputs& inputs, const at::Tensor& prompt) {
     const auto [at, first] = graphs_.try_emplace({inputs.rows, inputs.width});
-    if (at->second || first || failed_ || captured_ == kMostShapes) return at->second;
+    if (at->second || first || captured_ == kMostShapes) return at->second;
     try {
       at->second = capture(inputs, prompt);
-      ++captured_;
     } catch (const c10::Error& error) {
-      failed_ = true;
-      spdlog::warn("CUDA graphs are off, steps run without: capturing rows of {} slots failed: {}",
-                   inputs.width, error.what_without_backtrace());
+      throw RuntimeError(
+          "capturing a CUDA graph of {} rows of {} slots failed: {}. Run without --cuda-graphs", inputs.rows,
+          inputs.width, error.what_without_backtrace());
     }
+    ++captured_;
     return at->second;
   }
 
@@ -113,7 +114,9 @@ class CudaGraphs : public GraphedEncoder {
     const c10::cuda::CUDAStreamGuard guard(*stream_);
     record(graph->forward, [&] {
       const Weights weights = make_weights(parameters_, config_, dtype_);
-      const at::Tensor leaf = prompt.defined() ? use_leaf(graph->prompt, graph->prompt.detach()) : prompt;
+      const auto gradients = std::make_shared<LeafGradients>(parameters_.device());
+      const at::Tensor leaf =
+          prompt.defined() ? use_leaf(graph->prompt, graph->prompt.detach(), gradients) : prompt;
       graph->hidden = relmpi::encode(weights, config_, graph->inputs, leaf, Mode::kTrain);
     });
     record(graph->backward, [&] {
@@ -147,7 +150,6 @@ class CudaGraphs : public GraphedEncoder {
   std::optional<c10::cuda::CUDAStream> stream_;
   std::map<std::pair<std::int64_t, std::int64_t>, std::shared_ptr<Captured>> graphs_;
   std::size_t captured_ = 0;
-  bool failed_ = false;
 };
 
 }  // namespace

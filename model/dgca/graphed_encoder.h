@@ -20,8 +20,8 @@ class GraphedEncoder {
   virtual at::Tensor encode(const Weights& weights, const Inputs& inputs, const at::Tensor& prompt) = 0;
 };
 
-// Null, after a line in the log that says why, without a GPU. If a capture fails, this is logged once and
-// everything runs without graphs.
+// Null, after a line in the log that says why, without a GPU. encode() throws RuntimeError if a capture
+// fails: an invalid capture leaves the generator of the dropout unusable.
 std::unique_ptr<GraphedEncoder> make_graphed_encoder(const Parameters& parameters, const ModelConfig& config,
                                                      at::ScalarType dtype);
 

@@ -53,8 +53,8 @@ Heads run_heads(const Weights& w, const ModelConfig& c, const Inputs& in, const 
   heads.candidates = table.index_select(0, in.candidate_keys).to(at::kLong);
   heads.candidate_probability = candidate_probability(w, c, heads.target_hidden, heads.candidates, train);
   const at::Tensor closed = heads.candidates.select(1, 0).ge(0).logical_and(in.masked.logical_not());
-  heads.alpha = c.output == Output::kCandidates ? closed.to(at::kFloat)
-                                                : gate(w, heads.target_hidden, d) * closed.to(at::kFloat);
+  heads.alpha =
+      c.output == Output::kCandidates ? closed.to(at::kFloat) : gate(w, heads.target_hidden, d) * closed;
   return heads;
 }
 

@@ -42,7 +42,7 @@ at::Tensor rank_sum(const Heads& heads, const Inputs& in, const at::Tensor& is_a
   const at::Tensor other = heads.candidates.ge(0).logical_and(is_answer.logical_not());
   const at::Tensor ranked = is_answer.any(1).logical_and(in.masked.logical_not());
   const at::Tensor hinge = at::relu(margin - answer_pc.unsqueeze(1) + heads.candidate_probability);
-  return (hinge * other.logical_and(ranked.unsqueeze(1)).to(at::kFloat)).sum();
+  return (hinge * other.logical_and(ranked.unsqueeze(1))).sum();
 }
 
 template <typename Mean>
@@ -65,11 +65,11 @@ LossSums loss_sums(const Weights& w, const ModelConfig& c, const Inputs& in, con
   LossSums sums;
   const VocabularyTerms terms = vocabulary_terms(w, c, in, heads, options.vocabulary_chunk);
   const at::Tensor wrong = in.source.ne(in.labels);
-  const at::Tensor weight = wrong.to(at::kFloat) * (options.wrong_weight - 1) + 1;
+  const at::Tensor weight = wrong * (options.wrong_weight - 1) + 1;  // fp32
   at::Tensor is_answer, answer_pc;
   if (c.has_candidates()) {
     is_answer = heads.candidates.eq(in.labels.unsqueeze(1));
-    answer_pc = (heads.candidate_probability * is_answer.to(at::kFloat)).sum(1);
+    answer_pc = (heads.candidate_probability * is_answer).sum(1);
     if (c.output == Output::kCandidates) answer_pc = answer_pc * heads.alpha;  // masked: no candidates
     sums.rank = rank_sum(heads, in, is_answer, answer_pc, options.rank_margin);
   }

@@ -14,6 +14,9 @@ namespace {
 
 using Shape = std::vector<std::int64_t>;
 
+// Elements: leaves begin where a GPU reads whole lines, whatever the sizes of those before them.
+constexpr std::int64_t kAlignment = 64;
+
 std::int64_t elements(const Shape& shape) {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }
@@ -99,7 +102,7 @@ Parameters::Parameters(std::vector<ParameterSpec> specs, at::Device device) : sp
   for (const ParameterSpec& spec : specs_) {
     if (spec.prompt && prompt_begin_ < 0) prompt_begin_ = total;
     offsets_.push_back(total);
-    total += elements(spec.shape);
+    total += (elements(spec.shape) + kAlignment - 1) / kAlignment * kAlignment;
   }
   if (prompt_begin_ < 0) prompt_begin_ = total;
   flat_ = at::zeros({total}, at::TensorOptions(at::kFloat).device(device));
@@ -118,6 +121,11 @@ std::size_t Parameters::index_of(const std::string& name) const {
   const auto found = index_.find(name);
   RELMPI_CHECK(found != index_.end(), "no parameter named {}", name);
   return found->second;
+}
+
+std::int64_t Parameters::count() const {
+  return std::accumulate(leaves_.begin(), leaves_.end(), std::int64_t{0},
+                         [](std::int64_t sum, const at::Tensor& leaf) { return sum + leaf.numel(); });
 }
 
 void Parameters::keep_copy(at::ScalarType dtype) {

@@ -25,9 +25,10 @@ struct ParameterSpec {
 // All parameters of a model of this shape, in the order of their first use; the prompt network last.
 std::vector<ParameterSpec> parameter_specs(const ModelConfig& config);
 
-// fp32 parameters and gradients, each one flat tensor; every leaf and its .grad are views into them.
-// Reductions, clipping and the finiteness test work on the flat tensors. Passes in bf16 or fp16 read a copy
-// of the parameters in that dtype, which is made again after each change and not at each use.
+// fp32 parameters and gradients, each one flat tensor; every leaf and its .grad are views into them, with
+// zeros between them so that each is aligned. Reductions, clipping and the finiteness test work on the flat
+// tensors. Passes in bf16 or fp16 read a copy of the parameters in that dtype, which is made again after each
+// change and not at each use.
 class Parameters {
  public:
   Parameters(std::vector<ParameterSpec> specs, at::Device device);
@@ -40,6 +41,7 @@ class Parameters {
   at::Tensor flat() const { return flat_; }                    // (total)
   at::Tensor flat_grad() const { return flat_grad_; }          // (total)
   std::int64_t prompt_begin() const { return prompt_begin_; }  // offset where the prompt network starts
+  std::int64_t count() const;                                  // of numbers that are learnt
   at::Device device() const { return flat_.device(); }
 
   // From now on there is a copy in `dtype` (fp32: none is needed) of all but the prompt network, which runs

@@ -16,7 +16,7 @@ bool uses_candidates(const ModelConfig& c, Gating gating) {
 at::Tensor rows_of_p(const Weights& w, const Heads& heads, const at::Tensor& t, std::int64_t begin,
                      std::int64_t rows, bool with_candidates, at::Tensor* logits) {
   const at::Tensor z =
-      product_transposed(t.narrow(0, begin, rows), w.word_compute).to(at::kFloat).add_(w.vocabulary_bias);
+      product_transposed(t.narrow(0, begin, rows), w.word_compute) + w.vocabulary_bias;  // fp32
   if (logits) *logits = z;
   at::Tensor p = at::softmax(z, 1);
   if (!with_candidates) return p;
@@ -41,7 +41,7 @@ Predictions among_candidates(const Inputs& in, const Heads& heads) {
 Predictions over_vocabulary(const Weights& w, const Heads& heads, const at::Tensor& t,
                             const at::Tensor& source, bool with_candidates) {
   Predictions out;
-  const std::int64_t n = t.size(0), chunk = vocabulary_chunk_rows(w.word.size(0));
+  const std::int64_t n = t.size(0), chunk = vocabulary_chunk_rows(w.word.size(0), t.device());
   out.best = at::empty_like(source);
   out.best_log_p = at::empty({n}, w.vocabulary_bias.options());
   out.source_log_p = at::empty_like(out.best_log_p);

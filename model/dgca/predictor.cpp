@@ -14,7 +14,7 @@ Predictor::Predictor(const Model& model, at::ScalarType dtype)
   const at::NoGradGuard no_grad;
   model.parameters->keep_copy(dtype);
   weights_ = make_weights(*model_.parameters, model_.config, dtype);
-  if (model_.config.prompt_length > 0) prompt_ = prompt_vectors(*model_.parameters, model_.config);
+  if (model_.config.prompt_length > 0) prompt_ = prompt_vectors(*model_.parameters);
 }
 
 Predictions Predictor::predict(const Inputs& inputs, Gating gating) const {

@@ -1,6 +1,7 @@
 #include "model/dgca/shared_embedding.h"
 
 #include "base/torch_headers.h"
+#include "model/kernels/own_kernels.h"
 
 namespace relmpi {
 namespace {
@@ -21,7 +22,7 @@ class LookUp : public torch::autograd::Function<LookUp> {
     const at::Tensor &table = saved[0], &ids = saved[1];
     at::Tensor sink = gradient_sink(table);
     const at::Tensor grad = grads[0].contiguous();
-    if (!table.is_cpu()) {
+    if (!own_kernels(table.device())) {
       // libtorch's own sorts the ids: sums in a fixed order.
       sink.add_(at::embedding_dense_backward(grad, ids, table.size(0), -1, false));
       return {unless_sunk(table, sink), {}};

@@ -7,7 +7,8 @@
 namespace relmpi {
 namespace {
 
-constexpr std::int64_t kChunkElements = 4 << 20;
+// Logits made at once: on a CPU what stays near its caches, elsewhere what is worth starting kernels for.
+std::int64_t chunk_elements(at::Device device) { return device.is_cpu() ? 4 << 20 : 32 << 20; }
 // Logits of up to so many elements are kept for the backward pass; more are computed again.
 constexpr std::int64_t kKeptElements = 4 << 20;
 
@@ -22,9 +23,10 @@ at::Tensor logits_of(const at::Tensor& t, const at::Tensor& word_compute) {
 void log_softmax(const at::Tensor& logits, const at::Tensor& bias, const at::Tensor& labels,
                  at::Tensor normaliser, at::Tensor log_p) {
   if (has_softmax_rows(logits)) return log_softmax_rows(logits, bias, labels, normaliser, log_p);
-  const at::Tensor z = logits.to(at::kFloat).add_(bias);
-  at::logsumexp_out(normaliser, z, {1});
-  log_p.copy_(z.gather(1, labels.unsqueeze(1)).squeeze(1) - normaliser);
+  const at::Tensor z = logits + bias;  // fp32
+  const at::Tensor label = labels.unsqueeze(1);
+  log_p.copy_(at::log_softmax(z, 1).gather(1, label).squeeze(1));
+  at::sub_out(normaliser, z.gather(1, label).squeeze(1), log_p);
 }
 
 // The gradient of the logits in their dtype: grad[n] (onehot(y) - softmax(z)). Adds its sum to grad_bias.
@@ -34,7 +36,7 @@ at::Tensor softmax_gradient(at::Tensor logits, const at::Tensor& bias, const at:
     softmax_gradient_rows(logits, bias, labels, normaliser, grad, grad_bias);
     return logits;
   }
-  at::Tensor d = logits.to(at::kFloat).add_(bias).sub_(normaliser.unsqueeze(1)).exp_();
+  at::Tensor d = (logits + bias).sub_(normaliser.unsqueeze(1)).exp_();
   d.mul_(grad.neg().unsqueeze(1));
   d.scatter_add_(1, labels.unsqueeze(1), grad.unsqueeze(1));
   grad_bias.add_(d.sum(0));
@@ -75,10 +77,7 @@ class LogProbability : public torch::autograd::Function<LogProbability> {
           softmax_gradient(logits, bias, labels.narrow(0, begin, rows), normaliser.narrow(0, begin, rows),
                            grads[0].narrow(0, begin, rows), grad_bias);
       grad_t.narrow(0, begin, rows).copy_(product_transposed(d, word_compute.t()));
-      if (d.scalar_type() == at::kFloat)
-        grad_word.addmm_(d.t(), part);
-      else
-        grad_word.add_(at::matmul(d.t(), part));
+      add_product(grad_word, d.t(), part);
     }
     return {grad_t, unless_sunk(word, grad_word), {}, grad_bias, {}, {}};
   }
@@ -90,14 +89,14 @@ at::Tensor transform(const Weights& weights, const ModelConfig& config, const at
   return apply(weights.transform_norm, at::gelu(apply(weights.transform, hidden)), config.layer_norm_eps);
 }
 
-std::int64_t vocabulary_chunk_rows(std::int64_t vocabulary_size) {
-  return std::max<std::int64_t>(16, kChunkElements / vocabulary_size);
+std::int64_t vocabulary_chunk_rows(std::int64_t vocabulary_size, at::Device device) {
+  return std::max<std::int64_t>(16, chunk_elements(device) / vocabulary_size);
 }
 
 at::Tensor vocabulary_log_probability(const at::Tensor& t, const at::Tensor& word,
                                       const at::Tensor& word_compute, const at::Tensor& bias,
                                       const at::Tensor& labels, std::int64_t chunk_rows) {
-  if (chunk_rows <= 0) chunk_rows = vocabulary_chunk_rows(word.size(0));
+  if (chunk_rows <= 0) chunk_rows = vocabulary_chunk_rows(word.size(0), t.device());
   return LogProbability::apply(t, word, word_compute, bias, labels, chunk_rows);
 }
 

@@ -18,7 +18,7 @@ at::Tensor vocabulary_log_probability(const at::Tensor& t, const at::Tensor& wor
                                       const at::Tensor& word_compute, const at::Tensor& bias,
                                       const at::Tensor& labels, std::int64_t chunk_rows = 0);
 
-// Rows per chunk so that one chunk of logits stays small.
-std::int64_t vocabulary_chunk_rows(std::int64_t vocabulary_size);
+// Rows per chunk so that one chunk of logits stays small for the device.
+std::int64_t vocabulary_chunk_rows(std::int64_t vocabulary_size, at::Device device);
 
 }  // namespace relmpi

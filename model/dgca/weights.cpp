@@ -1,45 +1,29 @@
 #include "model/dgca/weights.h"
 
-#include <torch/csrc/autograd/function.h>
-#include <torch/csrc/autograd/function_hook.h>
-#include <torch/csrc/autograd/functions/utils.h>
-#include <torch/csrc/autograd/variable.h>
-
-#include <limits>
-
 #include "base/torch_headers.h"
+#include "model/dgca/leaf_gradients.h"
+#include "model/dgca/lstm.h"
 #include "model/kernels/linear.h"
+#include "model/kernels/own_kernels.h"
 
 namespace relmpi {
 namespace {
 
-// In place of AccumulateGrad, which wants the gradient in the leaf's dtype and runs on the stream that was
-// current when the leaf was first used: a CUDA graph of another stream could not hold it.
-class LeafGradient : public torch::autograd::Node {
- public:
-  // First of what is ready, so that a gradient is there, and can travel, as soon as it is known.
-  explicit LeafGradient(at::Tensor leaf)
-      : Node(std::numeric_limits<std::uint64_t>::max()), leaf_(std::move(leaf)) {}
-
-  torch::autograd::variable_list apply(torch::autograd::variable_list&& grads) override {
-    if (grads[0].defined()) leaf_.mutable_grad().add_(grads[0]);
-    if (const auto& hook = torch::autograd::impl::post_acc_grad_hooks(leaf_)) (*hook)(leaf_);
-    return {};
-  }
-
- private:
-  at::Tensor leaf_;
-};
-
 class WeightMaker {
  public:
-  WeightMaker(const Parameters& parameters, at::ScalarType dtype) : parameters_(parameters), dtype_(dtype) {}
+  WeightMaker(const Parameters& parameters, std::shared_ptr<LeafGradients> gradients, at::ScalarType dtype)
+      : parameters_(parameters), gradients_(std::move(gradients)), dtype_(dtype) {}
 
   at::Tensor tensor(const std::string& name) const {
-    return use_leaf(parameters_.leaf(name), parameters_.values(name, dtype_));
+    return use_leaf(parameters_.leaf(name), parameters_.values(name, dtype_), gradients_);
   }
   LinearWeights linear(const std::string& name) const {
-    return {tensor(name + ".weight"), tensor(name + ".bias")};
+    const std::string weight = name + ".weight", bias = name + ".bias";
+    LinearWeights made{tensor(weight), tensor(bias), {}};
+    if (!own_kernels(parameters_.device()))
+      made.sums = c10::make_intrusive<LeafSums>(parameters_.leaf(weight).grad(),
+                                                parameters_.leaf(bias).grad(), gradients_);
+    return made;
   }
   NormWeights norm(const std::string& name) const {
     return {tensor(name + ".weight"), tensor(name + ".bias")};
@@ -47,20 +31,16 @@ class WeightMaker {
 
  private:
   const Parameters& parameters_;
+  std::shared_ptr<LeafGradients> gradients_;
   at::ScalarType dtype_;
 };
 
 }  // namespace
 
-at::Tensor use_leaf(const at::Tensor& leaf, const at::Tensor& values) {
-  at::Tensor used = values.detach();
-  if (at::GradMode::is_enabled()) torch::autograd::set_history(used, std::make_shared<LeafGradient>(leaf));
-  return used;
-}
-
 Weights make_weights(const Parameters& parameters, const ModelConfig& config, at::ScalarType dtype) {
-  const WeightMaker cast(parameters, dtype);
-  const WeightMaker keep(parameters, at::kFloat);
+  const auto gradients = std::make_shared<LeafGradients>(parameters.device());
+  const WeightMaker cast(parameters, gradients, dtype);
+  const WeightMaker keep(parameters, gradients, at::kFloat);
   const std::string word = "bert.embeddings.word_embeddings.weight";
   Weights w;
   w.dtype = dtype;
@@ -93,25 +73,21 @@ Weights make_weights(const Parameters& parameters, const ModelConfig& config, at
   return w;
 }
 
-at::Tensor prompt_vectors(const Parameters& parameters, const ModelConfig& config) {
+at::Tensor prompt_vectors(const Parameters& parameters) {
+  const WeightMaker make(parameters, std::make_shared<LeafGradients>(parameters.device()), at::kFloat);
   const std::string name = "dgca.prompt.";
-  const std::int64_t h = config.hidden_size;
-  const at::Tensor embeddings = parameters.leaf(name + "embeddings.weight").unsqueeze(1);  // (2P, 1, H)
-  std::vector<at::Tensor> lstm;
-  for (const char* layer : {"l0", "l0_reverse", "l1", "l1_reverse"})
-    for (const char* part : {"weight_ih_", "weight_hh_", "bias_ih_", "bias_hh_"})
-      lstm.push_back(parameters.leaf(name + "lstm." + part + layer));
-  const at::Tensor zeros = at::zeros({4, 1, h}, embeddings.options());
-  const at::Tensor states = std::get<0>(at::lstm(embeddings, {zeros, zeros}, lstm, /*has_biases=*/true,
-                                                 /*num_layers=*/2, /*dropout=*/0.0, /*train=*/false,
-                                                 /*bidirectional=*/true, /*batch_first=*/false));
-  const auto linear = [&](const at::Tensor& x, const char* layer) {
-    return at::linear(x, parameters.leaf(name + layer + ".weight"), parameters.leaf(name + layer + ".bias"));
+  const auto direction = [&](const std::string& suffix) {
+    const auto part = [&](const char* kind) { return make.tensor(name + "lstm." + kind + suffix); };
+    return LstmWeights{part("weight_ih_"), part("weight_hh_"), part("bias_ih_"), part("bias_hh_")};
   };
-  return linear(at::relu(linear(states.squeeze(1), "mlp.0")), "mlp.2");
+  const at::Tensor states = bidirectional_lstm(
+      make.tensor(name + "embeddings.weight"),  // (2P, H)
+      {{direction("l0"), direction("l0_reverse")}, {direction("l1"), direction("l1_reverse")}});
+  return apply(make.linear(name + "mlp.2"), at::relu(apply(make.linear(name + "mlp.0"), states)));
 }
 
 at::Tensor apply(const LinearWeights& linear, const at::Tensor& x) {
+  if (linear.sums) return leaf_linear(x, linear.weight, linear.bias, linear.sums);
   return relmpi::linear(x, linear.weight, linear.bias);
 }
 

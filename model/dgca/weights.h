@@ -5,13 +5,15 @@
 #include <vector>
 
 #include "model/dgca/config.h"
+#include "model/dgca/leaf_linear.h"
 #include "model/dgca/parameters.h"
 
 namespace relmpi {
 
 struct LinearWeights {
-  at::Tensor weight;  // (out, in)
-  at::Tensor bias;    // (out)
+  at::Tensor weight;                  // (out, in)
+  at::Tensor bias;                    // (out)
+  c10::intrusive_ptr<LeafSums> sums;  // where their gradients go, null if the graph is to have them
 };
 
 struct NormWeights {
@@ -46,14 +48,9 @@ struct Weights {
 // (Parameters::keep_copy).
 Weights make_weights(const Parameters& parameters, const ModelConfig& config, at::ScalarType dtype);
 
-// `values` (the leaf's own, or its copy in another dtype) as part of the graph: the backward pass adds to
-// leaf.grad(), which must be there, in place, and calls the leaf's post-accumulate hook. To be used once a
-// pass.
-at::Tensor use_leaf(const at::Tensor& leaf, const at::Tensor& values);
-
 // The prompt network in fp32: 2P embeddings -> 2-layer bidirectional LSTM -> Linear, ReLU, Linear -> (2P, H).
 // P-tuning (Liu et al. 2021), as ReLM uses it.
-at::Tensor prompt_vectors(const Parameters& parameters, const ModelConfig& config);
+at::Tensor prompt_vectors(const Parameters& parameters);
 
 at::Tensor apply(const LinearWeights& linear, const at::Tensor& x);
 at::Tensor apply(const NormWeights& norm, const at::Tensor& x, double eps);

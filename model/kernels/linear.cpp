@@ -8,6 +8,8 @@
 #include <optional>
 #include <string_view>
 
+#include "model/kernels/own_kernels.h"
+
 namespace relmpi {
 namespace {
 
@@ -32,7 +34,7 @@ const std::optional<c10::TypedOperatorHandle<Linear>>& onednn_linear() {
 }
 
 bool by_onednn(const at::Tensor& a, std::int64_t rows, std::int64_t out, std::int64_t in) {
-  return a.is_cpu() && a.scalar_type() == at::kFloat && rows * out * in >= kWorthwhile &&
+  return own_kernels(a.device()) && a.scalar_type() == at::kFloat && rows * out * in >= kWorthwhile &&
          onednn_linear().has_value();
 }
 
@@ -68,6 +70,15 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
   std::vector<std::int64_t> shape = x.sizes().vec();
   shape.back() = out;
   return OnednnLinear::apply(x.reshape({-1, in}), weight, bias).view(shape);
+}
+
+void add_product(at::Tensor sum, const at::Tensor& a, const at::Tensor& b) {
+  if (a.scalar_type() == at::kFloat)
+    sum.addmm_(a, b);
+  else if (!a.is_cpu())
+    at::addmm_out(sum, sum, a, b, at::kFloat);
+  else
+    sum.add_(at::mm(a, b));
 }
 
 at::Tensor product_transposed(const at::Tensor& a, const at::Tensor& b) {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/torch_headers.h"
+#include "model/kernels/own_kernels.h"
 #include "model/kernels/vector_math.h"
 
 namespace relmpi {
@@ -109,7 +110,8 @@ std::uint16_t* bits_of(const at::Tensor& t) {
 }  // namespace
 
 bool has_softmax_rows(const at::Tensor& logits) {
-  return logits.is_cpu() && (logits.scalar_type() == at::kFloat || logits.scalar_type() == at::kBFloat16);
+  return own_kernels(logits.device()) &&
+         (logits.scalar_type() == at::kFloat || logits.scalar_type() == at::kBFloat16);
 }
 
 void log_softmax_rows(const at::Tensor& logits, const at::Tensor& bias, const at::Tensor& labels,

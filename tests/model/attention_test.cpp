@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/torch_headers.h"
+#include "tests/model/own_kernels_only.h"
 
 namespace relmpi {
 namespace {
@@ -13,7 +14,7 @@ struct Outcome {
 
 Outcome run(const at::Tensor& values, const at::Tensor& mask, AttentionKernel kernel) {
   const at::Tensor qkv = values.clone().requires_grad_(true);
-  const at::Tensor mixed = self_attention(qkv, mask, 4, 0.0, kernel);
+  const at::Tensor mixed = self_attention(qkv, 4, prepare_attention(kernel, 0.0, mask, at::kFloat));
   at::Generator generator = at::detail::createCPUGenerator(5);
   mixed.backward(at::randn(mixed.sizes(), generator, mixed.options()));
   return {mixed.detach(), qkv.grad()};
@@ -41,11 +42,13 @@ TEST(Attention, IsASoftmaxOverScaledProducts) {
   qkv[0][0][2] = 8;              // values
   qkv[0][1][2] = 4;
   for (const AttentionKernel kernel : {AttentionKernel::kExplicit, AttentionKernel::kFused})
-    EXPECT_NEAR(self_attention(qkv, {}, 1, 0.0, kernel)[0][0][0].item<double>(), 8 * 0.25 + 4 * 0.75, 1e-6);
+    EXPECT_NEAR(self_attention(qkv, 1, {.kernel = kernel})[0][0][0].item<double>(), 8 * 0.25 + 4 * 0.75,
+                1e-6);
 }
 
 // A run that goes on must choose as before: the choice is a function of what the run's identity holds.
 TEST(Attention, IsBatchedProductsOnTheCpuUnlessRowsAreLongAndWithoutDropout) {
+  OWN_KERNELS_ONLY();
   EXPECT_EQ(choose_attention(at::kCPU, 40, 0.0), AttentionKernel::kExplicit);
   EXPECT_EQ(choose_attention(at::kCPU, 400, 0.1), AttentionKernel::kExplicit);
   EXPECT_EQ(choose_attention(at::kCPU, 400, 0.0), AttentionKernel::kFused);

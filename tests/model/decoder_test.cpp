@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/torch_headers.h"
 #include "model/kernels/few_rows_linear.h"
+#include "tests/model/own_kernels_only.h"
 #include "tests/model/tiny_llm.h"
 
 namespace relmpi {
@@ -44,6 +45,7 @@ TEST(Decoder, ACacheFilledPieceByPieceGivesTheSameLogits) {
 }
 
 TEST(Decoder, FewRowsHaveTheSameBitsAloneInABatchAndTokenByToken) {
+  OWN_KERNELS_ONLY();
   const TinyLlm tiny;
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
     Decoder decoder = tiny.decoder(dtype);
@@ -63,6 +65,7 @@ TEST(Decoder, FewRowsHaveTheSameBitsAloneInABatchAndTokenByToken) {
 }
 
 TEST(Decoder, LogitsAreInFullPrecisionForAnyNumberOfRows) {
+  OWN_KERNELS_ONLY();
   const TinyLlm tiny;
   Decoder decoder = tiny.decoder(at::kBFloat16);
   const Ids ids = text(kFewRows + 9);
@@ -74,6 +77,7 @@ TEST(Decoder, LogitsAreInFullPrecisionForAnyNumberOfRows) {
 }
 
 TEST(Decoder, WhatWasTruncatedIsForgotten) {
+  OWN_KERNELS_ONLY();
   const TinyLlm tiny;
   Decoder decoder = tiny.decoder();
   const Ids right = text(9), wrong = text(5, 9);

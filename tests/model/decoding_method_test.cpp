@@ -9,6 +9,7 @@
 #include "model/decoding/generation.h"
 #include "model/decoding/method.h"
 #include "model/decoding/plain.h"
+#include "tests/model/own_kernels_only.h"
 #include "tests/model/tiny_llm.h"
 
 namespace relmpi {
@@ -107,6 +108,7 @@ void expect_alike(Llm& llm, const std::vector<Request>& requests, const Case& on
 }
 
 TEST(DecodingMethod, SeveralTokensAtATimeGiveTheSameAnswers) {
+  OWN_KERNELS_ONLY();
   const TinyLlm tiny;
   for (const char* dtype : {"fp32", "bf16"}) {
     Llm llm = tiny.open(dtype);

@@ -83,7 +83,7 @@ int run(const Options& options, Invocation&) {
   }
   at::Tensor prompt, leaf;
   if (config.prompt_length > 0) {
-    prompt = prompt_vectors(*model.parameters, config);
+    prompt = prompt_vectors(*model.parameters);
     leaf = prompt.detach().requires_grad_(true);
   }
   model.parameters->keep_copy(dtype_of(options.precision));

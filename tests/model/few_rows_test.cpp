@@ -3,6 +3,7 @@
 
 #include "base/torch_headers.h"
 #include "model/kernels/few_rows_linear.h"
+#include "tests/model/own_kernels_only.h"
 
 namespace relmpi {
 namespace {
@@ -24,6 +25,7 @@ at::Tensor twin(const Case& c) {
 }
 
 TEST(FewRows, EqualsTheProductInDoubles) {
+  OWN_KERNELS_ONLY();
   for (const auto dtype : {at::kFloat, at::kBFloat16})
     for (const auto& [in, out] : {std::pair{1, 1}, {5, 3}, {16, 7}, {33, 70}, {576, 301}, {577, 960}})
       for (std::int64_t rows = 1; rows <= kFewRows; ++rows) {
@@ -40,6 +42,7 @@ TEST(FewRows, EqualsTheProductInDoubles) {
 }
 
 TEST(FewRows, ARowDoesNotDependOnTheOthers) {
+  OWN_KERNELS_ONLY();
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
     const Case c = random_case(kFewRows, 579, 333, dtype);
     for (std::int64_t rows = 1; rows <= kFewRows; ++rows) {
@@ -53,6 +56,7 @@ TEST(FewRows, ARowDoesNotDependOnTheOthers) {
 }
 
 TEST(FewRows, DoesNotDependOnTheThreads) {
+  OWN_KERNELS_ONLY();
   const Case c = random_case(3, 512, 4096, at::kBFloat16);
   const int threads = at::get_num_threads();
   at::set_num_threads(1);
@@ -63,6 +67,7 @@ TEST(FewRows, DoesNotDependOnTheThreads) {
 }
 
 TEST(FewRows, MoreRowsHaveTheSameBits) {
+  OWN_KERNELS_ONLY();
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
     const Case c = random_case(3 * kFewRows + 5, 100, 40, dtype);
     const at::Tensor all = few_rows_linear(c.x, c.weight, c.bias, c.residual, at::kFloat);

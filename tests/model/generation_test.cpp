@@ -7,6 +7,7 @@
 #include "base/torch_headers.h"
 #include "model/decoding/plain.h"
 #include "model/decoding/scoring.h"
+#include "tests/model/own_kernels_only.h"
 #include "tests/model/tiny_llm.h"
 
 namespace relmpi {
@@ -53,6 +54,7 @@ TEST(Generation, GreedyIsTheMostProbableTokenEachTime) {
 }
 
 TEST(Generation, AnAnswerDoesNotDependOnItsBatch) {
+  OWN_KERNELS_ONLY();
   const TinyLlm tiny;
   for (const char* dtype : {"fp32", "bf16"}) {
     Llm llm = tiny.open(dtype);

@@ -5,7 +5,9 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include "base/torch_headers.h"
+#include "model/dgca/leaf_gradients.h"
 #include "model/dgca/predictor.h"
+#include "model/kernels/own_kernels.h"
 #include "tests/model/tiny_model.h"
 
 namespace relmpi {
@@ -26,7 +28,7 @@ Outcome run(std::int64_t rows_a_pass, std::int64_t multiple) {
     const Inputs inputs = builder.build(batch, {}, at::kCPU);
     EXPECT_EQ(inputs.width % multiple, 0);
     const Weights weights = make_weights(*model.parameters, model.config, at::kFloat);
-    const at::Tensor prompt = prompt_vectors(*model.parameters, model.config);
+    const at::Tensor prompt = prompt_vectors(*model.parameters);
     const Heads heads = forward(weights, model.config, inputs, prompt, model.candidate_table(), Mode::kTrain);
     const LossSums sums = loss_sums(weights, model.config, inputs, heads, {});
     total_loss(sums, {.positions = 30, .characters = 30, .ranked = 30, .masked = 1}, {}).backward();
@@ -48,6 +50,15 @@ TEST(Passes, PaddingChangesNothing) {
           << rows << " rows, widths of " << multiple;
     }
   }
+}
+
+TEST(Passes, TheGeneralPathGivesTheSameLossesAndGradients) {
+  const Outcome own = run(3, 1);
+  const GeneralKernels general;
+  const Outcome other = run(3, 1);
+  EXPECT_TRUE(at::allclose(other.sums, own.sums, 1e-5, 1e-5));
+  const double largest = own.grad.abs().max().item<double>();
+  EXPECT_LT((other.grad - own.grad).abs().max().item<double>(), 1e-5 * largest);
 }
 
 class CountingHook : public torch::autograd::PostAccumulateGradHook {
@@ -74,11 +85,34 @@ TEST(Passes, GradientsOfTheCopyAreThoseOfACast) {
   int calls = 0;
   torch::autograd::impl::set_post_acc_grad_hooks(leaf, std::make_unique<CountingHook>(calls));
   const at::Tensor copy = values.to(at::kBFloat16);
-  EXPECT_TRUE(at::equal(gradient_of(leaf, use_leaf(leaf, copy)), expected));
+  const auto pass = [&] {
+    return gradient_of(leaf, use_leaf(leaf, copy, std::make_shared<LeafGradients>(at::kCPU)));
+  };
+  EXPECT_TRUE(at::equal(pass(), expected));
   EXPECT_EQ(calls, 1);
-  EXPECT_TRUE(
-      at::equal(gradient_of(leaf, use_leaf(leaf, copy)), expected + expected));  // a second micro-batch
+  EXPECT_TRUE(at::equal(pass(), expected + expected));  // a second micro-batch
   EXPECT_EQ(calls, 2);
+}
+
+// More leaves than travel together, of both dtypes; the hooks wait for the sums.
+TEST(Passes, GradientsThatWaitForEachOtherAllArrive) {
+  const GeneralKernels general;
+  const auto gradients = std::make_shared<LeafGradients>(at::kCPU);
+  std::vector<at::Tensor> leaves;
+  at::Tensor sum = at::zeros({3});
+  int calls = 0;
+  for (int i = 0; i < 41; ++i) {
+    const at::Tensor leaf = at::full({3}, static_cast<double>(i)).requires_grad_(true);
+    leaf.mutable_grad() = at::ones({3});
+    torch::autograd::impl::set_post_acc_grad_hooks(leaf, std::make_unique<CountingHook>(calls));
+    const at::Tensor values = i % 3 == 0 ? leaf.detach().to(at::kBFloat16) : leaf.detach();
+    sum = sum + use_leaf(leaf, values, gradients).to(at::kFloat) * static_cast<double>(i);
+    leaves.push_back(leaf);
+  }
+  sum.sum().backward();
+  EXPECT_EQ(calls, 41);
+  for (std::size_t i = 0; i < leaves.size(); ++i)
+    EXPECT_TRUE(leaves[i].grad().eq(1 + static_cast<double>(i)).all().item<bool>()) << i;
 }
 
 TEST(Parameters, TheCopyFollowsWhenAsked) {

@@ -2,19 +2,34 @@
 
 #include <fmt/format.h>
 
+#include "base/torch_headers.h"
 #include "model/dgca/initialise.h"
 
 namespace relmpi {
 
 constexpr std::int64_t kVocabulary = 40;
 
-Model tiny_model(at::Device device) {
+namespace {
+
+// Biases and norms of a new model are zeros and ones, which hide a bias that is added twice.
+void move_from_zeros_and_ones(Parameters& parameters) {
+  const at::NoGradGuard no_grad;
+  at::Generator generator = at::detail::createCPUGenerator(11);
+  for (auto& [name, view] : parameters.named_views(parameters.flat()))
+    if (view.dim() == 1)
+      view.add_(at::randn(view.sizes(), generator, at::kFloat).mul_(0.2).to(view.device()));
+  parameters.refresh_copy();
+}
+
+}  // namespace
+
+Model tiny_model(at::Device device, std::int64_t layers) {
   Model model;
   ModelConfig& c = model.config;
   c.vocab_size = kVocabulary;
   c.hidden_size = 64;
   c.num_attention_heads = 4;
-  c.num_hidden_layers = 2;
+  c.num_hidden_layers = layers;
   c.intermediate_size = 128;
   c.candidates = 3;
   c.hidden_dropout_prob = c.attention_probs_dropout_prob = c.head_dropout = 0;
@@ -29,6 +44,7 @@ Model tiny_model(at::Device device) {
   model.vocabulary = std::make_shared<Vocabulary>(Vocabulary::from_bytes(bytes, "test"));
   model.parameters = std::make_shared<Parameters>(parameter_specs(c), device);
   initialise(*model.parameters, c, {.seed = 3});
+  move_from_zeros_and_ones(*model.parameters);
   return model;
 }
 

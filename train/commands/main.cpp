@@ -55,7 +55,7 @@ int train(const TrainOptions& options, Invocation& invocation) {
   }
   if (first)
     spdlog::info("{} sentences, {} characters; {} parameters; {} on {} rank{}, {} thread{} each; backend {}",
-                 setup.data->sentences(), setup.data->tokens(), setup.model.parameters->flat().numel(),
+                 setup.data->sentences(), setup.data->tokens(), setup.model.parameters->count(),
                  options.step.precision, job.ranks().size(), job.ranks().size() == 1 ? "" : "s",
                  job.threads(), job.threads() == 1 ? "" : "s", job.ranks().backend());
   const std::string attention = attention_of(setup.model, dtype_of(options.step.precision));

@@ -8,7 +8,7 @@ namespace relmpi {
 
 at::Tensor fixed_prompt(const Model& model) {
   const at::NoGradGuard no_grad;
-  return model.config.prompt_length > 0 ? prompt_vectors(*model.parameters, model.config) : at::Tensor();
+  return model.config.prompt_length > 0 ? prompt_vectors(*model.parameters) : at::Tensor();
 }
 
 EncoderStep::EncoderStep(const Model& model, Communicator& communicator, const StepOptions& options)
