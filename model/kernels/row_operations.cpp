@@ -7,6 +7,7 @@
 
 #include "base/torch_headers.h"
 #include "model/kernels/elements.h"
+#include "model/kernels/own_kernels.h"
 #include "model/kernels/vector_math.h"
 
 namespace relmpi {
@@ -181,7 +182,7 @@ at::Tensor rotate_rows(const at::Tensor& qkv, const RotaryWeights& weights, cons
 }  // namespace
 
 bool has_row_loops(const at::Tensor& x) {
-  return x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+  return own_kernels(x.device()) && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
 }
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {

@@ -20,11 +20,13 @@ at::Tensor swiglu(const at::Tensor& gate_up);
 // Where a row belongs in a key and value cache.
 struct RowPlaces {
   at::Tensor sequences, positions;  // (N) int64 on the device of the rows
+  at::Tensor angles;                // for the general path: portable::angles_of_rows
 };
 
 struct RotaryWeights {
   at::Tensor cosines, sines;  // (positions, head_dim / 2) fp32
   at::Tensor q_norm, k_norm;  // (head_dim), undefined except for Qwen3
+  at::Tensor heads_norm;      // for the general path: portable::norms_of_heads of these two
   double eps = 0;
 };
 
@@ -36,6 +38,13 @@ at::Tensor rotate_and_store(const at::Tensor& qkv, const RotaryWeights& weights,
                             const at::Tensor& keys, const at::Tensor& values);
 
 namespace portable {
+// What all layers share, made once a pass. Cosines of both halves of a head beside each other, then sines,
+// those of the first half negated: (N, 2, head_dim) fp32.
+at::Tensor angles_of_rows(const at::Tensor& cosines, const at::Tensor& sines, const at::Tensor& positions);
+// The weight of each head of q and k: (heads + kv_heads, head_dim) fp32.
+at::Tensor norms_of_heads(const at::Tensor& q_norm, const at::Tensor& k_norm, std::int64_t heads,
+                          std::int64_t kv_heads);
+
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
 at::Tensor swiglu(const at::Tensor& gate_up);
 at::Tensor rotate_and_store(const at::Tensor& qkv, const RotaryWeights& weights, const RowPlaces& places,

@@ -13,16 +13,23 @@ struct Segment {
   std::int64_t sequence, first, count, start;
 };
 
+struct CacheShape {
+  std::int64_t sequences, kv_heads;
+  std::int64_t group;  // query heads that share a key head
+};
+
 // What the attention of all layers on one device needs to know of the new rows.
 struct AttentionPlan {
   std::vector<Segment> segments;  // cover the N rows in order, each with a sequence of its own
-  // If libtorch takes all segments at once (not undefined): which slots each row sees.
-  at::Tensor mask;    // (segments, 1, rows of each, slots) bool
+  // For libtorch's attention, which takes equally long segments at once. Masks are added to the scores of the
+  // rows of a group, (batch * kv_heads or 1, 1, group * rows of each, slots).
+  bool together = false;
+  std::vector<at::Tensor> masks;  // one if together, else one a segment; undefined: none is needed
   at::Tensor chosen;  // (segments) int64, undefined if they are all sequences of the cache, in order
 };
 
-// For a cache of `sequences` sequences and tensors like `x` (its device and dtype).
-AttentionPlan plan_attention(std::vector<Segment> segments, std::int64_t sequences, const at::Tensor& x);
+// For tensors like `x` (its device and dtype).
+AttentionPlan plan_attention(std::vector<Segment> segments, const CacheShape& cache, const at::Tensor& x);
 
 // Causal attention of new rows over the cache, which holds their own keys and values already:
 // softmax(q K^T / sqrt(head_dim)) V over the slots 0 .. position of the row's sequence (Vaswani et al. 2017),
@@ -35,7 +42,7 @@ at::Tensor cached_attention(const at::Tensor& queries, const at::Tensor& keys, c
                             const AttentionPlan& plan);
 
 namespace portable {
-AttentionPlan plan_attention(std::vector<Segment> segments, std::int64_t sequences, at::Device device);
+AttentionPlan plan_attention(std::vector<Segment> segments, const CacheShape& cache, const at::Tensor& x);
 at::Tensor cached_attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
                             const AttentionPlan& plan);
 }  // namespace portable

@@ -7,6 +7,7 @@
 #include "model/kernels/linear.h"
 #include "model/kernels/row_operations.h"
 #include "model/llm/cached_attention.h"
+#include "model/upload.h"
 
 namespace relmpi {
 namespace {
@@ -19,14 +20,15 @@ at::Tensor product(const at::Tensor& x, const at::Tensor& weight) {
   return onednn ? product_transposed(x, weight) : at::linear(x, weight);
 }
 
-// residual + x W^T + bias; bias and residual may be undefined.
+// residual + x W^T + bias; bias and residual may be undefined. The general path writes to `residual`.
 at::Tensor project(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                    const at::Tensor& residual = {}) {
   if (has_row_loops(x) && x.size(0) <= kFewRows)
     return few_rows_linear(x, weight, bias, residual, x.scalar_type());
-  at::Tensor y = product(x, weight);
+  const bool in_place = residual.defined() && !has_row_loops(x);
+  const at::Tensor y = in_place ? residual.addmm_(x, weight.t()) : product(x, weight);
   if (bias.defined()) y.add_(bias);
-  return residual.defined() ? y.add_(residual) : y;
+  return residual.defined() && !in_place ? y.add_(residual) : y;
 }
 
 void check_tokens(const std::vector<NewTokens>& batch, const KvCache& cache, const LlmConfig& config) {
@@ -43,45 +45,33 @@ void check_tokens(const std::vector<NewTokens>& batch, const KvCache& cache, con
   }
 }
 
+// The new tokens of a pass, one below the other.
 struct Rows {
-  at::Tensor tokens;  // (N) int64, host
-  RowPlaces places;   // host
+  std::vector<std::int64_t> tokens, sequences, positions;
   std::vector<Segment> segments;
 };
 
 Rows pack(const std::vector<NewTokens>& batch, const KvCache& cache) {
-  std::int64_t count = 0;
-  for (const NewTokens& part : batch) count += static_cast<std::int64_t>(part.tokens.size());
-  Rows rows{.tokens = at::empty({count}, at::kLong),
-            .places = {at::empty({count}, at::kLong), at::empty({count}, at::kLong)},
-            .segments = {}};
-  auto *token = rows.tokens.data_ptr<std::int64_t>(),
-       *sequence = rows.places.sequences.data_ptr<std::int64_t>(),
-       *position = rows.places.positions.data_ptr<std::int64_t>();
-  std::int64_t row = 0;
+  Rows rows;
   for (const NewTokens& part : batch) {
     if (part.tokens.empty()) continue;
-    const std::int64_t start = cache.length(part.sequence);
-    rows.segments.push_back({part.sequence, row, static_cast<std::int64_t>(part.tokens.size()), start});
-    for (std::size_t i = 0; i < part.tokens.size(); ++i, ++row) {
-      token[row] = part.tokens[i];
-      sequence[row] = part.sequence;
-      position[row] = start + static_cast<std::int64_t>(i);
-    }
+    const std::int64_t start = cache.length(part.sequence),
+                       count = static_cast<std::int64_t>(part.tokens.size());
+    rows.segments.push_back({part.sequence, static_cast<std::int64_t>(rows.tokens.size()), count, start});
+    rows.tokens.insert(rows.tokens.end(), part.tokens.begin(), part.tokens.end());
+    rows.sequences.insert(rows.sequences.end(), part.tokens.size(), part.sequence);
+    for (std::int64_t i = 0; i < count; ++i) rows.positions.push_back(start + i);
   }
   return rows;
 }
 
 }  // namespace
 
-// What the layers of each slot need to know of the rows.
-struct Decoder::Pass {
-  struct Slot {
-    RowPlaces places;
-    AttentionPlan plan;
-    RopeTable rope;
-  };
-  std::vector<Slot> slots;
+// What the layers of a slot need to know of the rows.
+struct Decoder::SlotPlan {
+  RowPlaces places;
+  AttentionPlan attention;
+  RopeTable rope;
 };
 
 Decoder::Decoder(const std::filesystem::path& folder, LlmConfig config, at::ScalarType dtype,
@@ -99,6 +89,17 @@ KvCache Decoder::make_cache(std::int64_t sequences, std::int64_t capacity) const
         config_.max_position_embeddings);
   const at::NoGradGuard no_grad;
   return {config_, places_, dtype_, sequences, capacity};
+}
+
+Decoder::SlotPlan Decoder::plan_slot(std::size_t slot, const std::vector<Segment>& segments, RowPlaces places,
+                                     const KvCache& cache) {
+  const at::Tensor like = at::empty({0}, at::TensorOptions(places_.devices[slot]).dtype(dtype_));
+  const std::int64_t kv_heads = config_.num_key_value_heads;
+  const CacheShape shape{cache.sequences(), kv_heads, config_.num_attention_heads / kv_heads};
+  const RopeTable& table = rope(slot, cache.capacity());
+  if (!has_row_loops(like))
+    places.angles = portable::angles_of_rows(table.cosines, table.sines, places.positions);
+  return {std::move(places), plan_attention(segments, shape, like), table};
 }
 
 const RopeTable& Decoder::rope(std::size_t slot, std::int64_t positions) {
@@ -124,22 +125,21 @@ Hidden Decoder::forward(const std::vector<NewTokens>& batch, KvCache& cache,
   for (const std::int64_t layer : layers)
     RELMPI_CHECK(layer >= 0 && layer <= config_.num_hidden_layers, "layer {} was asked for", layer);
   slot_ = places_.embedding;
-  at::Tensor x = weights_.embedding.index_select(0, rows.tokens.to(weights_.embedding.device()));
-  Pass pass;
+  std::vector<SlotPlan> slots;
+  at::Tensor x;
   for (std::size_t slot = 0; slot < places_.devices.size(); ++slot) {
-    const at::Device device = places_.devices[slot];
-    pass.slots.push_back(
-        {{rows.places.sequences.to(device), rows.places.positions.to(device)},
-         plan_attention(rows.segments, cache.sequences(), at::empty({0}, x.options().device(device))),
-         rope(slot, cache.capacity())});
+    const auto there = upload({rows.tokens, rows.sequences, rows.positions}, places_.devices[slot]);
+    if (slot == slot_) x = weights_.embedding.index_select(0, there[0]);
+    slots.push_back(plan_slot(slot, rows.segments, {there[1], there[2], {}}, cache));
   }
   Hidden out;
   const auto keep = [&](std::int64_t layer) {
-    if (std::find(layers.begin(), layers.end(), layer) != layers.end()) out.after[layer] = x;
+    if (std::find(layers.begin(), layers.end(), layer) == layers.end()) return;
+    out.after[layer] = has_row_loops(x) ? x : x.clone();  // the general path goes on in its place
   };
   keep(0);
   for (std::size_t i = 0; i < weights_.layers.size(); ++i) {
-    x = run_layer(i, to_slot(x, places_.layers[i]), pass, cache);
+    x = run_layer(i, to_slot(x, places_.layers[i]), slots[places_.layers[i]], cache);
     keep(static_cast<std::int64_t>(i) + 1);
   }
   for (const Segment& segment : rows.segments) cache.advance(segment.sequence, segment.count);
@@ -147,16 +147,20 @@ Hidden Decoder::forward(const std::vector<NewTokens>& batch, KvCache& cache,
   return out;
 }
 
-at::Tensor Decoder::run_layer(std::size_t index, const at::Tensor& x, const Pass& pass,
+at::Tensor Decoder::run_layer(std::size_t index, const at::Tensor& x, const SlotPlan& slot,
                               const KvCache& cache) const {
   const LlmLayer& layer = weights_.layers[index];
-  const Pass::Slot& slot = pass.slots[places_.layers[index]];
   const double eps = config_.rms_norm_eps;
   const at::Tensor qkv = project(rms_norm(x, layer.input_norm, eps), layer.qkv, layer.qkv_bias);
-  const at::Tensor queries =
-      rotate_and_store(qkv, {slot.rope.cosines, slot.rope.sines, layer.q_norm, layer.k_norm, eps},
-                       slot.places, cache.keys(index), cache.values(index));
-  const at::Tensor mixed = cached_attention(queries, cache.keys(index), cache.values(index), slot.plan);
+  const at::Tensor queries = rotate_and_store(qkv,
+                                              {.cosines = slot.rope.cosines,
+                                               .sines = slot.rope.sines,
+                                               .q_norm = layer.q_norm,
+                                               .k_norm = layer.k_norm,
+                                               .heads_norm = layer.heads_norm,
+                                               .eps = eps},
+                                              slot.places, cache.keys(index), cache.values(index));
+  const at::Tensor mixed = cached_attention(queries, cache.keys(index), cache.values(index), slot.attention);
   const at::Tensor middle = project(mixed, layer.output, layer.output_bias, x);
   const at::Tensor gate_up =
       project(rms_norm(middle, layer.post_attention_norm, eps), layer.gate_up, layer.gate_up_bias);
@@ -169,7 +173,7 @@ at::Tensor Decoder::logits(const at::Tensor& hidden) const {
   // Logits are never rounded to 16 bits if the operators allow it: near the greatest, bf16 has steps of
   // an eighth.
   if (has_row_loops(x)) return few_rows_linear(x, weights_.head, {}, {}, at::kFloat);
-  if (x.is_cuda() && x.scalar_type() != at::kFloat) return at::mm(x, weights_.head.t(), at::kFloat);
+  if (!x.is_cpu() && x.scalar_type() != at::kFloat) return at::mm(x, weights_.head.t(), at::kFloat);
   return at::linear(x, weights_.head).to(at::kFloat);
 }
 

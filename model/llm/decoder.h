@@ -8,6 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "model/kernels/row_operations.h"
+#include "model/llm/cached_attention.h"
 #include "model/llm/config.h"
 #include "model/llm/kv_cache.h"
 #include "model/llm/places.h"
@@ -59,9 +61,12 @@ class Decoder {
   std::int64_t copies() const { return copies_; }
 
  private:
-  struct Pass;
+  struct SlotPlan;
+  SlotPlan plan_slot(std::size_t slot, const std::vector<Segment>& segments, RowPlaces places,
+                     const KvCache& cache);
   at::Tensor to_slot(const at::Tensor& x, std::size_t slot);
-  at::Tensor run_layer(std::size_t index, const at::Tensor& x, const Pass& pass, const KvCache& cache) const;
+  at::Tensor run_layer(std::size_t index, const at::Tensor& x, const SlotPlan& slot,
+                       const KvCache& cache) const;
   const RopeTable& rope(std::size_t slot, std::int64_t positions);
 
   LlmConfig config_;

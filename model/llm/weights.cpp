@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/torch_headers.h"
+#include "model/kernels/row_operations.h"
 #include "model/llm/weight_files.h"
 
 namespace relmpi {
@@ -106,6 +107,9 @@ LlmLayer load_layer(Source& source, const LlmConfig& c, std::size_t index, at::D
   if (c.qk_norm) {
     out.q_norm = source.take(attention + "q_norm.weight", {c.head_dim}, device);
     out.k_norm = source.take(attention + "k_norm.weight", {c.head_dim}, device);
+    if (!has_row_loops(out.qkv))
+      out.heads_norm =
+          portable::norms_of_heads(out.q_norm, out.k_norm, c.num_attention_heads, c.num_key_value_heads);
   }
   return out;
 }
@@ -130,7 +134,8 @@ std::int64_t LlmWeights::bytes() const {
   for (const LlmLayer& layer : layers)
     for (const at::Tensor& tensor :
          {layer.input_norm, layer.post_attention_norm, layer.qkv, layer.qkv_bias, layer.q_norm, layer.k_norm,
-          layer.output, layer.output_bias, layer.gate_up, layer.gate_up_bias, layer.down, layer.down_bias})
+          layer.heads_norm, layer.output, layer.output_bias, layer.gate_up, layer.gate_up_bias, layer.down,
+          layer.down_bias})
       add(tensor);
   return bytes;
 }

@@ -15,6 +15,7 @@ struct LlmLayer {
   at::Tensor input_norm, post_attention_norm;  // (H)
   at::Tensor qkv, qkv_bias;                    // q, k and v below each other
   at::Tensor q_norm, k_norm;                   // (head_dim), undefined except for Qwen3
+  at::Tensor heads_norm;                       // of both (RotaryWeights), undefined where own kernels run
   at::Tensor output, output_bias;              // (H, heads * head_dim)
   at::Tensor gate_up, gate_up_bias;            // gate and up below each other (2 I, H)
   at::Tensor down, down_bias;                  // (H, I)

@@ -4,6 +4,7 @@
 
 #include "base/torch_headers.h"
 #include "model/kernels/row_operations.h"
+#include "tests/model/own_kernels_only.h"
 
 namespace relmpi {
 namespace {
@@ -43,12 +44,17 @@ at::Tensor twin(const Case& c, const std::vector<Segment>& segments) {
   return out.view({c.queries.size(0), -1});
 }
 
+CacheShape cache_of(const Case& c) {
+  const std::int64_t kv_heads = c.keys.size(1);
+  return {c.keys.size(0), kv_heads, c.queries.size(1) / kv_heads};
+}
+
 at::Tensor ours(const Case& c, const std::vector<Segment>& segments) {
-  return cached_attention(c.queries, c.keys, c.values, plan_attention(segments, c.keys.size(0), c.queries));
+  return cached_attention(c.queries, c.keys, c.values, plan_attention(segments, cache_of(c), c.queries));
 }
 at::Tensor portable_one(const Case& c, const std::vector<Segment>& segments) {
   return portable::cached_attention(c.queries, c.keys, c.values,
-                                    portable::plan_attention(segments, c.keys.size(0), at::kCPU));
+                                    portable::plan_attention(segments, cache_of(c), c.queries));
 }
 
 TEST(CachedAttention, EqualsTheSumOverSlots) {
@@ -71,6 +77,7 @@ TEST(CachedAttention, EqualsTheSumOverSlots) {
 }
 
 TEST(CachedAttention, InBfloat16RoundsOnce) {
+  OWN_KERNELS_ONLY();
   const std::vector<Segment> segments{{0, 0, 3, 500}, {1, 3, 1, 10}};
   const Case c = random_case(segments, 9, 3, 64, at::kBFloat16);
   const at::Tensor wanted = twin(c, segments);
@@ -78,6 +85,7 @@ TEST(CachedAttention, InBfloat16RoundsOnce) {
 }
 
 TEST(CachedAttention, ARowDoesNotDependOnTheOthers) {
+  OWN_KERNELS_ONLY();
   const std::vector<Segment> both{{0, 0, 4, 290}, {1, 4, 4, 30}};
   const Case c = random_case(both, 6, 2, 16);
   const at::Tensor together = ours(c, both);
@@ -104,9 +112,14 @@ TEST(RowOperations, RotateAndStoreEqualsLibtorchsOperators) {
   at::manual_seed(3);
   const at::Tensor angles = at::rand({30, 8}) * 6;
   for (const bool normed : {false, true}) {
-    RotaryWeights weights{angles.cos(), angles.sin(), {}, {}, 1e-6};
-    if (normed) weights.q_norm = at::randn({16}), weights.k_norm = at::randn({16});
-    const RowPlaces places{at::tensor({2, 0, 0}, at::kLong), at::tensor({7, 0, 29}, at::kLong)};
+    RotaryWeights weights{angles.cos(), angles.sin(), {}, {}, {}, 1e-6};
+    if (normed) {
+      weights.q_norm = at::randn({16});
+      weights.k_norm = at::randn({16});
+      weights.heads_norm = portable::norms_of_heads(weights.q_norm, weights.k_norm, 6, 2);
+    }
+    RowPlaces places{at::tensor({2, 0, 0}, at::kLong), at::tensor({7, 0, 29}, at::kLong), {}};
+    places.angles = portable::angles_of_rows(weights.cosines, weights.sines, places.positions);
     const at::Tensor qkv = at::randn({3, (6 + 2 * 2) * 16});
     const auto cache = [] { return at::zeros({3, 2, 30, 16}); };
     const at::Tensor keys = cache(), values = cache(), other_keys = cache(), other_values = cache();
