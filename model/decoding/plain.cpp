@@ -5,6 +5,9 @@
 
 #include "base/random.h"
 #include "base/torch_headers.h"
+#include "model/decoding/device_sampling.h"
+#include "model/kernels/own_kernels.h"
+#include "model/upload.h"
 
 namespace relmpi {
 namespace {
@@ -38,7 +41,7 @@ class Plain : public DecodingMethod {
     }
     at::Tensor hidden = decoder_.forward(batch, *cache_).last;
     if (hidden.size(0) > static_cast<std::int64_t>(active.size()))
-      hidden = hidden.index_select(0, at::tensor(last_rows, at::kLong).to(hidden.device()));
+      hidden = hidden.index_select(0, upload({last_rows}, hidden.device())[0]);
     std::vector<Advance> advances = choose(decoder_.logits(hidden), active);
     ++figures_.target_calls;
     figures_.target_seconds += std::chrono::duration<double>(Clock::now() - start).count();
@@ -53,24 +56,24 @@ class Plain : public DecodingMethod {
 
  private:
   std::vector<Advance> choose(const at::Tensor& logits, std::span<const Sequence* const> active) const {
+    std::vector<std::span<const std::int32_t>> histories;
+    std::vector<double> uniforms;
+    for (const Sequence* text : active) {
+      histories.emplace_back(text->tokens);
+      uniforms.push_back(Random(seed_, "next token", text->index, text->answered()).uniform());
+    }
+    const bool most_probable = sampling_.greedy() && sampling_.repetition_penalty == 1;
     std::vector<Advance> advances(active.size());
-    if (sampling_.greedy() && sampling_.repetition_penalty == 1) {
-      const auto [most, best] = logits.max(-1);  // of a row with a NaN the maximum is NaN
-      const at::Tensor chosen = best.masked_fill(most.isfinite().logical_not_(), -1).to(at::kCPU);
-      for (std::size_t k = 0; k < active.size(); ++k) {
-        advances[k].tokens = {static_cast<std::int32_t>(chosen.const_data_ptr<std::int64_t>()[k])};
-        if (advances[k].tokens[0] < 0) logits_not_finite();
-      }
+    if (most_probable || !own_kernels(logits.device())) {
+      const auto tokens = choose_tokens_on_device(logits, histories, sampling_, uniforms);
+      for (std::size_t k = 0; k < active.size(); ++k) advances[k].tokens = {tokens[k]};
       return advances;
     }
-    const at::Tensor host = logits.to(at::kCPU).contiguous();
-    for (std::size_t k = 0; k < active.size(); ++k) {
-      const auto row = host[static_cast<std::int64_t>(k)];
-      const Sequence& text = *active[k];
-      Random random(seed_, "next token", text.index, text.answered());
-      advances[k].tokens = {choose_token({row.data_ptr<float>(), static_cast<std::size_t>(row.numel())},
-                                         text.tokens, sampling_, random.uniform())};
-    }
+    const at::Tensor rows = logits.contiguous();
+    const auto size = static_cast<std::size_t>(rows.size(1));
+    for (std::size_t k = 0; k < active.size(); ++k)
+      advances[k].tokens = {
+          choose_token({rows.data_ptr<float>() + k * size, size}, histories[k], sampling_, uniforms[k])};
     return advances;
   }
 

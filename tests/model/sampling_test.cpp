@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/torch_headers.h"
+#include "model/decoding/device_sampling.h"
 #include "tests/model/tiny_llm.h"
 
 namespace relmpi {
@@ -84,6 +85,36 @@ TEST(Sampling, EqualsTheSlowTwin) {
         EXPECT_NEAR(found[i].probability, wanted[i].probability, 1e-12);
       }
     }
+}
+
+TEST(Sampling, OnTheDeviceTheTokensAreTheSame) {
+  at::manual_seed(4);
+  const std::vector<SamplingOptions> kinds{
+      {},
+      {.repetition_penalty = 1.3},
+      {.temperature = 0.7},
+      {.temperature = 1, .top_k = 5},
+      {.temperature = 2, .top_p = 0.9},
+      {.temperature = 1, .top_p = 1e-9},
+      {.temperature = 1.3, .min_p = 0.05},
+      {.temperature = 1, .top_k = 40, .top_p = 0.8, .min_p = 0.01, .repetition_penalty = 0.8}};
+  const Ids text{3, 3, 0}, other{1};
+  for (const std::int64_t size : {4, 50, 1000})
+    for (const SamplingOptions& options : kinds)
+      for (int draw = 0; draw < 20; ++draw) {
+        const at::Tensor logits = (at::randn({2, size}) * 8).round_() / 4;  // some are equal
+        const std::vector<double> uniforms{(draw + 0.37) / 20, draw == 0 ? 0.0 : 0.99999};
+        const std::vector<std::span<const std::int32_t>> histories{text, other};
+        const auto found = choose_tokens_on_device(logits.clone(), histories, options, uniforms);
+        for (std::size_t row = 0; row < 2; ++row) {
+          const at::Tensor copy = logits[static_cast<std::int64_t>(row)].clone();
+          const std::span<float> values(copy.data_ptr<float>(), static_cast<std::size_t>(size));
+          EXPECT_EQ(found[row], choose_token(values, histories[row], options, uniforms[row]))
+              << size << " " << options.top_k << " " << options.top_p << " " << draw;
+        }
+      }
+  const at::Tensor broken = at::tensor({1.0F, std::nanf(""), 2.0F}).view({1, 3});
+  EXPECT_THROW(choose_tokens_on_device(broken, {text}, {}, {0.5}), RuntimeError);
 }
 
 TEST(Sampling, FollowsTheProbabilities) {
