@@ -10,8 +10,7 @@
 namespace relmpi {
 namespace {
 
-constexpr std::int64_t kVocabulary = 260, kHidden = 48, kWide = 80, kLayers = 3, kHeads = 6, kKeyHeads = 2,
-                       kHeadDim = 16;
+constexpr std::int64_t kVocabulary = 260, kHidden = 48, kWide = 80, kHeads = 6, kKeyHeads = 2, kHeadDim = 16;
 
 using Named = std::vector<std::pair<std::string, at::Tensor>>;
 
@@ -45,7 +44,7 @@ void add_layer(Named& out, const std::string& family, std::int64_t index) {
 
 }  // namespace
 
-TinyLlm::TinyLlm(const std::string& family, bool tied) {
+TinyLlm::TinyLlm(const std::string& family, bool tied, std::int64_t layers) {
   static int number = 0;
   folder_ =
       std::filesystem::temp_directory_path() / fmt::format("relmpi-tiny-llm-{}-{}", ::getpid(), ++number);
@@ -55,7 +54,7 @@ TinyLlm::TinyLlm(const std::string& family, bool tied) {
             {"vocab_size", kVocabulary},
             {"hidden_size", kHidden},
             {"intermediate_size", kWide},
-            {"num_hidden_layers", kLayers},
+            {"num_hidden_layers", layers},
             {"num_attention_heads", kHeads},
             {"num_key_value_heads", kKeyHeads},
             {"head_dim", kHeadDim},
@@ -68,7 +67,7 @@ TinyLlm::TinyLlm(const std::string& family, bool tied) {
   tokenizer = small_tokenizer();
   tokenizer["added_tokens"].push_back(added_token(256, "<|end|>"));
   tensors.emplace_back("model.embed_tokens.weight", at::randn({kVocabulary, kHidden}));
-  for (std::int64_t i = 0; i < kLayers; ++i) add_layer(tensors, family, i);
+  for (std::int64_t i = 0; i < layers; ++i) add_layer(tensors, family, i);
   tensors.emplace_back("model.norm.weight", 1 + at::randn({kHidden}) / 4);
   if (!tied) tensors.emplace_back("lm_head.weight", at::randn({kVocabulary, kHidden}));
   save();

@@ -12,13 +12,13 @@
 
 namespace relmpi {
 
-// A folder with a random decoder LLM of 3 layers, H = 48, 6 query and 2 key heads of 16, 260 tokens, context
+// A folder with a random decoder LLM, H = 48, 6 query and 2 key heads of 16, 260 tokens, context
 // 700; its tokens are the 256 bytes and <|end|> (256), which ends a text. Norms and biases are random too.
 // Removed at the end.
 class TinyLlm {
  public:
   // `family`: llama, qwen2 or qwen3.
-  explicit TinyLlm(const std::string& family = "qwen3", bool tied = false);
+  explicit TinyLlm(const std::string& family = "qwen3", bool tied = false, std::int64_t layers = 3);
   ~TinyLlm();
   TinyLlm(const TinyLlm&) = delete;
   TinyLlm& operator=(const TinyLlm&) = delete;
