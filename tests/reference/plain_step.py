@@ -3,26 +3,34 @@
 
 Hugging Face's BertForMaskedLM, every row padded to the longest length the model takes, the vocabulary head over all
 positions, candidates gathered as (B, S, K, H), probabilities mixed as (B, S, V), autocast, clip_grad_norm_, AdamW. The
-arithmetic is that of dgca_reference.py; nothing is slowed down on purpose.
+arithmetic is that of dgca_reference.py (step_parity.py); nothing is slowed down on purpose.
 
   plain_step.py --model FOLDER --pairs FILE --batch 16 --max-length 128 --precision bf16 --threads 2 --steps 4 --warmup 1
 
-FOLDER is a model that relmpi wrote. Prints {"ms":[...],"cpu_ms":mean,"sentences":n,"loss":[...],"peak_rss":bytes}.
+FOLDER is a model that relmpi wrote. Prints {"ms":[...],"cpu_ms":mean,"sentences":n,"loss":[...],"peak_rss":bytes}, and
+on a GPU peak_memory.
 """
 
-import argparse
-import contextlib
-import json
 import pathlib
-import resource
 import sys
-import time
 
 import torch
 from torch import nn
 from transformers import BertForMaskedLM, logging
 
 from safetensors_file import read_safetensors
+from step_timing import Training, draw_masks, measure, parser, read_border, read_rows, read_vocabulary, start
+
+EPSILON = 1e-10  # inside the logarithm of the correction loss
+OURS = {  # modules and what relmpi calls them
+    "prompt_embeddings": "dgca.prompt.embeddings",
+    "lstm": "dgca.prompt.lstm",
+    "mlp": "dgca.prompt.mlp",
+    "detector_dense": "dgca.detector.dense",
+    "detector": "dgca.detector.classifier",
+    "candidate_dense": "dgca.candidate.dense",
+    "gate": "dgca.gate",
+}
 
 
 class PlainCorrector(nn.Module):
@@ -39,27 +47,27 @@ class PlainCorrector(nn.Module):
         self.detector_dense, self.detector = nn.Linear(hidden, hidden), nn.Linear(hidden, 1)
         self.candidate_dense, self.gate = nn.Linear(hidden, hidden), nn.Linear(hidden + 1, 1)
         self.dropout = nn.Dropout(dropout)
-        for module, name in (
-            (self.prompt_embeddings, "prompt.embeddings"),
-            (self.lstm, "prompt.lstm"),
-            (self.mlp, "prompt.mlp"),
-            (self.detector_dense, "detector.dense"),
-            (self.detector, "detector.classifier"),
-            (self.candidate_dense, "candidate.dense"),
-            (self.gate, "gate"),
-        ):
-            start = f"dgca.{name}."
-            module.load_state_dict({k[len(start) :]: v for k, v in tensors.items() if k.startswith(start)})
+        for module, name in OURS.items():
+            start = f"{name}."
+            self.get_submodule(module).load_state_dict(
+                {k[len(start) :]: v for k, v in tensors.items() if k.startswith(start)}
+            )
+
+    def prompts(self):
+        """(2P, H)"""
+        states, _ = self.lstm(self.prompt_embeddings.weight.unsqueeze(0))
+        return self.mlp(states)[0].float()
+
+    def detect(self, hidden):
+        return self.detector(self.dropout(torch.tanh(self.detector_dense(self.dropout(hidden))))).squeeze(-1)
 
     def forward(self, batch):
         words = self.bert.bert.embeddings.word_embeddings(batch["input_ids"])
-        prompts, _ = self.lstm(self.prompt_embeddings.weight.unsqueeze(0))
-        prompts = self.mlp(prompts)[0]
         is_prompt = batch["prompt_index"] >= 0
-        words = torch.where(is_prompt.unsqueeze(-1), prompts[batch["prompt_index"].clamp(min=0)].to(words.dtype), words)
+        words = torch.where(is_prompt.unsqueeze(-1), self.prompts()[batch["prompt_index"].clamp(min=0)], words)
         hidden = self.bert.bert(inputs_embeds=words, attention_mask=batch["attention_mask"]).last_hidden_state
         logits = self.bert.cls(hidden)  # (B, S, V)
-        d_logits = self.detector(self.dropout(torch.tanh(self.detector_dense(self.dropout(hidden))))).squeeze(-1)
+        d_logits = self.detect(hidden)
         # Of the target slots, aligned: the source character, its candidates, its detector.
         source = batch["target_source_ids"]  # (B, S), 0 off the target slots
         candidates = self.table[source]  # (B, S, K)
@@ -70,7 +78,7 @@ class PlainCorrector(nn.Module):
         weights = torch.softmax(scores, -1) * (candidates >= 0)
         d = torch.sigmoid(d_logits).gather(1, batch["source_slot"])
         alpha = torch.sigmoid(self.gate(torch.cat([hidden, d.unsqueeze(-1).to(hidden.dtype)], -1))).squeeze(-1).float()
-        alpha = alpha * batch["open_gate"]
+        alpha = alpha * batch["open_gate"] * (candidates >= 0).any(-1)
         p_candidates = torch.zeros_like(logits, dtype=torch.float).scatter_add(2, candidates.clamp(min=0), weights)
         p = (1 - alpha.unsqueeze(-1)) * torch.softmax(logits.float(), -1) + alpha.unsqueeze(-1) * p_candidates
         return self.losses(batch, p, weights, candidates, d_logits, logits)
@@ -79,32 +87,31 @@ class PlainCorrector(nn.Module):
     def losses(batch, p, weights, candidates, d_logits, logits):
         labels, wrong = batch["labels"], batch["wrong"]
         scored = batch["is_target"] | batch["is_masked"]
-        nll = -torch.log(p.gather(2, labels.unsqueeze(-1)).squeeze(-1) + 1e-10) * torch.where(wrong, 3.0, 1.0)
+        nll = -torch.log(p.gather(2, labels.unsqueeze(-1)).squeeze(-1) + EPSILON) * torch.where(wrong, 3.0, 1.0)
         correction = nll[scored].mean()
         characters = batch["is_source"]
         detection = nn.functional.binary_cross_entropy_with_logits(
-            d_logits[characters].float(), wrong[characters].float(), pos_weight=torch.tensor(3.0)
+            d_logits[characters].float(), wrong[characters].float(), pos_weight=p.new_tensor(3.0)
         )
         is_answer = candidates == labels.unsqueeze(-1)
         ranked = batch["is_target"] & is_answer.any(-1) & batch["open_gate"].bool()
         answer = (weights * is_answer).sum(-1, keepdim=True)
-        rank = (torch.relu(0.5 - answer + weights) * ~is_answer).sum(-1)[ranked].mean()
+        rank = (torch.relu(0.5 - answer + weights) * ((candidates >= 0) & ~is_answer)).sum(-1)[ranked].mean()
         masked = batch["is_masked"]
         auxiliary = nn.functional.cross_entropy(logits[masked].float(), labels[masked]) if masked.any() else 0.0
         return correction + detection + 0.5 * rank + auxiliary
 
 
-def make_batch(rows, length, border, ids, mft_rate, generator):
+def make_batch(rows, masks, length, border, ids):
     shape = (len(rows), length)
     batch = {name: torch.zeros(shape, dtype=torch.long) for name in ("input_ids", "attention_mask", "labels",
                                                                      "target_source_ids", "source_slot")}
     batch |= {name: torch.zeros(shape, dtype=torch.bool) for name in ("wrong", "is_source", "is_target", "is_masked")}
     batch["prompt_index"] = torch.full(shape, -1)
     batch["open_gate"] = torch.zeros(shape)
-    for b, (source, target) in enumerate(rows):
+    for b, ((source, target), masked) in enumerate(zip(rows, masks)):
         n = len(source)
-        source, target = torch.tensor(source), torch.tensor(target)
-        masked = (source == target) & (torch.rand(n, generator=generator) < mft_rate)
+        source, target, masked = torch.tensor(source), torch.tensor(target), torch.tensor(masked)
         first, second = slice(border, border + n), slice(2 * border + n, 2 * border + 2 * n)
         shown = torch.where(masked, ids["[MASK]"], source)
         batch["input_ids"][b, : 2 * border + 2 * n] = ids["[MASK]"]
@@ -126,77 +133,27 @@ def make_batch(rows, length, border, ids, mft_rate, generator):
     return batch
 
 
-def read_rows(path, vocabulary, limit):
-    unknown = vocabulary["[UNK]"]
-    rows = []
-    for line in pathlib.Path(path).read_text(encoding="utf-8").splitlines():
-        source, target = line.replace(" ", "").split("\t")
-        if 0 < len(source) == len(target) <= limit:
-            rows.append([[vocabulary.get(c.lower(), unknown) for c in text] for text in (source, target)])
-    return rows
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--pairs", required=True)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--max-length", type=int, default=128)
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--warmup", type=int, default=1)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    torch.manual_seed(1)
-    folder = pathlib.Path(arguments.model)
-    tokens = (folder / "vocab.txt").read_bytes().decode().split("\n")
-    vocabulary = {token: i for i, token in enumerate(tokens)}
-    border = max(1, json.loads((folder / "config.json").read_text())["dgca"]["prompt_length"])
-    rows = read_rows(arguments.pairs, vocabulary, (arguments.max_length - 2 * border) // 2)
+def batches(rows, arguments, border, ids):
     loader = torch.utils.data.DataLoader(
         rows,
         batch_size=arguments.batch,
         shuffle=True,
         generator=torch.Generator().manual_seed(1),
         collate_fn=lambda part: make_batch(
-            part, arguments.max_length, border, vocabulary, 0.2, torch.Generator().manual_seed(2)
+            part, draw_masks(part, torch.Generator().manual_seed(2)), arguments.max_length, border, ids
         ),
     )
-    model = PlainCorrector(folder)
-    model.train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5, weight_decay=0.01)
-    low = torch.autocast("cpu", torch.bfloat16) if arguments.precision == "bf16" else contextlib.nullcontext()
-    times, losses, sentences, cpu = [], [], 0, 0.0
-    while len(times) < arguments.steps + arguments.warmup:
-        for batch in loader:
-            begin, cpu_begin = time.perf_counter(), time.process_time()
-            with low:
-                loss = model(batch)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad()
-            losses.append(loss.item())
-            times.append(1000 * (time.perf_counter() - begin))
-            if len(times) > arguments.warmup:
-                sentences += len(batch["labels"])
-                cpu += 1000 * (time.process_time() - cpu_begin)
-            if len(times) == arguments.steps + arguments.warmup:
-                break
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    measured = times[arguments.warmup :]
-    print(
-        json.dumps(
-            {
-                "ms": measured,
-                "cpu_ms": cpu / len(measured),
-                "sentences": sentences,
-                "loss": losses,
-                "peak_rss": peak,
-            }
-        )
-    )
+    while True:
+        yield from loader
+
+
+def main():
+    arguments = parser(__doc__).parse_args()
+    start(arguments)
+    ids, border = read_vocabulary(arguments.model), read_border(arguments.model)
+    rows = read_rows(arguments.pairs, ids, (arguments.max_length - 2 * border) // 2)
+    model = PlainCorrector(arguments.model).to(arguments.device).train()
+    measure(Training(model, model, arguments), batches(rows, arguments, border, ids), arguments)
     return 0
 
 
