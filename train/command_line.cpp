@@ -95,6 +95,11 @@ void add_step_options(CLI::App& app, StepOptions& o) {
                "(rounded up to 8): for small batches, whose kernels are launched more slowly than they run. "
                "Gradients then travel after the backward pass")
       ->group(group);
+  app.add_flag(
+         "--deterministic", o.deterministic,
+         "on a GPU the same bits whenever the same training runs again or goes on: no operator that adds "
+         "in any order. A CPU's results are the same bits without it")
+      ->group(group);
   app.add_flag("--debug", o.debug,
                "deterministic algorithms, anomaly detection, finiteness and replica checks at every step, no "
                "prefetch thread, synchronous kernels")

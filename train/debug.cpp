@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "base/torch_headers.h"
+#include "train/deterministic.h"
 
 namespace relmpi {
 namespace {
@@ -18,8 +19,8 @@ bool finite(const at::Tensor& tensor) {
 
 void start_debugging() {
   ::setenv("CUDA_LAUNCH_BLOCKING", "1", 0);
-  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
-  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+  compute_deterministically();
+  at::globalContext().setDeterministicFillUninitializedMemory(true);  // with NaN, which the checks find
   torch::autograd::AnomalyMode::set_enabled(true, /*check_nan=*/true);
 }
 

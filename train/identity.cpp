@@ -14,6 +14,9 @@ namespace {
 // Without these the same sequence of batches, or the tensors of the checkpoint, would mean something else.
 const std::set<std::string> kFixed{"data", "vocabulary", "candidates", "model", "seed", "global-batch"};
 
+// What a run did that began before its name was stored.
+const nlohmann::json kBeforeItsName{{"deterministic", false}};
+
 void demand_known(const nlohmann::json& identity, const std::vector<std::string>& allowed) {
   std::vector<std::string> known;
   for (const auto& [name, value] : identity.items())
@@ -52,6 +55,7 @@ nlohmann::json run_identity(const TrainOptions& o, const Setup& setup, std::int6
           {"model", model},
           {"seed", o.step.seed},
           {"precision", o.step.precision},
+          {"deterministic", o.step.deterministic},
           {"global-batch", o.step.global_batch},
           {"steps", total_steps},
           {"lr", o.step.lr},
@@ -75,7 +79,7 @@ nlohmann::json changes_since(const nlohmann::json& before, const nlohmann::json&
   nlohmann::json changes = nlohmann::json::array();
   std::string refused;
   for (const auto& [name, value] : now.items()) {
-    const nlohmann::json was = before.contains(name) ? before[name] : nlohmann::json(nullptr);
+    const nlohmann::json was = before.value(name, kBeforeItsName.value(name, nlohmann::json(nullptr)));
     if (was == value) continue;
     if (std::ranges::find(allowed, name) != allowed.end())
       changes.push_back({{"name", name}, {"before", was}, {"after", value}});

@@ -63,6 +63,7 @@ struct StepOptions {
   std::uint64_t seed = 1;  // of weights, order, dropout and masks
   bool cuda_graphs = false;
   std::int64_t bucket_bytes = 4 << 20;
+  bool deterministic = false;
   bool debug = false;
 
   void validate() const;

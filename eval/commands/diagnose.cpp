@@ -8,6 +8,7 @@
 #include "dist/ranks/job.h"
 #include "eval/commands/commands.h"
 #include "train/command_line.h"
+#include "train/deterministic.h"
 #include "train/diagnose/diagnose_report.h"
 
 namespace relmpi {
@@ -36,6 +37,7 @@ int run(const Options& options, Invocation& invocation) {
   options.diagnose.validate();
   if (const std::string& file = options.diagnose.trace; !file.empty() && !std::ofstream(file, std::ios::app))
     throw InputError("--trace {}: the file cannot be written; is the folder there?", file);
+  if (options.step.deterministic) compute_deterministically();
   Job job(options.job, invocation, data_paths());
   if (job.is_first()) tell_unused(invocation.command);
   job.reduce_on_device();
@@ -55,6 +57,7 @@ int run(const Options& options, Invocation& invocation) {
                           {"threads", job.threads()},
                           {"parameters", setup.model.parameters->count()},
                           {"precision", options.step.precision},
+                          {"deterministic", options.step.deterministic},
                           {"global_batch", options.step.global_batch},
                           {"micro_batch", options.step.micro_batch},
                           {"warmup_steps", options.diagnose.warmup},

@@ -115,6 +115,15 @@ class Run(testing.ProgramCase):
         self.train(debug, "--steps", 5, "--debug")
         self.assert_same_losses(self.steps(debug), self.steps(plain))
 
+    def test_deterministic_is_recorded_and_kept(self):
+        plain, run = self.path("plain"), self.path("run")
+        self.train(plain, "--steps", 5)
+        self.train(run, "--steps", 5, "--deterministic")
+        self.assert_same_losses(self.steps(run), self.steps(plain))  # on a CPU
+        self.assertIs(json.loads((run / "environment.json").read_text())["deterministic"], True)
+        again = self.train(run, "--steps", 5, code=2)
+        self.assertIn("deterministic: true before, false now", again.stderr)
+
     def test_debug_names_the_first_bad_tensor(self):
         bad = ["--steps", 20, "--lr", 1e38, "--warmup", 0, "--clip", 0]
         done = self.train(self.path("debug"), *bad, "--debug", code=1)

@@ -61,6 +61,21 @@ TEST_F(Identity, WhatChangedIsRefusedByNameUnlessAllowed) {
                   {{"name", "schedule"}, {"before", "linear"}, {"after", "constant"}}}));
 }
 
+// On a GPU it decides the last bits.
+TEST_F(Identity, ARunGoesOnAsDeterministicAsItBegan) {
+  const json before = identity();
+  options_.step.deterministic = true;
+  const std::string error = input_error_of([&] { changes_since(before, identity(), {}); });
+  EXPECT_NE(error.find("deterministic: false before, true now   (--allow-change deterministic"),
+            std::string::npos)
+      << error;
+  json older = before;
+  older.erase("deterministic");
+  EXPECT_THROW(changes_since(older, identity(), {}), InputError);
+  options_.step.deterministic = false;
+  EXPECT_TRUE(changes_since(older, identity(), {}).empty());
+}
+
 TEST_F(Identity, WhatIsFixedCannotBeAllowed) {
   const json before = identity();
   options_.step.seed = 2;

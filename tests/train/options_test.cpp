@@ -26,7 +26,7 @@ TEST(TrainOptions, HaveTheNamesThatConfigFilesUse) {
   const std::string names =
       R"(ablation adam-epsilon allow-change attention-dropout beta1 beta2 bucket-bytes candidate-count
 candidates check-replicas checkpoint-every clip collective-timeout confusion cuda-graphs data debug
-device dropout epochs evaluate-every evaluate-limit fresh gate-bias global-batch head-dropout heads
+deterministic device dropout epochs evaluate-every evaluate-limit fresh gate-bias global-batch head-dropout heads
 help hidden init-embeddings initializer-range intermediate json keep-best keep-last layer-norm
 layers log-every lr max-length max-positions max-skipped metric mft-mode mft-rate micro-batch
 mix-frequent mix-same mix-shape mix-similar mixture-after model out output patience positions

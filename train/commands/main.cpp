@@ -15,6 +15,7 @@
 #include "model/dtype.h"
 #include "train/command_line.h"
 #include "train/debug.h"
+#include "train/deterministic.h"
 #include "train/trainer.h"
 
 namespace relmpi {
@@ -35,6 +36,7 @@ void add_options(CLI::App& app, TrainOptions& options) {
 
 int train(const TrainOptions& options, Invocation& invocation) {
   options.validate();
+  if (options.step.deterministic) compute_deterministically();
   if (options.step.debug) start_debugging();
   Job job(options.job, invocation, data_paths());
   nlohmann::json environment;
@@ -60,6 +62,7 @@ int train(const TrainOptions& options, Invocation& invocation) {
                  job.threads(), job.threads() == 1 ? "" : "s", job.ranks().backend());
   const std::string attention = attention_of(setup.model, dtype_of(options.step.precision));
   environment["attention"] = attention;
+  environment["deterministic"] = options.step.deterministic;
   if (first) spdlog::info("attention: {}", attention);
   Trainer trainer(options, std::move(setup), job.ranks(), folder.get());
   trainer.resume();
