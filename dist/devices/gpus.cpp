@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 
 #include "base/torch_headers.h"
 #if RELMPI_CUDA
@@ -27,6 +29,16 @@ std::int64_t used_by_us(int index) {
   return stats.reserved_bytes[static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE)].current;
 }
 
+// libtorch's words: they name the driver's version and the one that is wanted.
+std::string why_cuda_does_not_start() {
+  try {
+    c10::cuda::device_count_ensure_non_zero();
+  } catch (const c10::Error& error) {
+    return error.what_without_backtrace();
+  }
+  return {};
+}
+
 }  // namespace
 #endif
 
@@ -36,6 +48,29 @@ int gpu_count() {
 #else
   return 0;
 #endif
+}
+
+GpuProbe probe_gpus() {
+  GpuProbe probe{.visible = gpu_count(), .device_files = gpu_device_files(), .cuda_error = {}};
+#if RELMPI_CUDA
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error != cudaSuccess && error != cudaErrorNoDevice) probe.cuda_error = why_cuda_does_not_start();
+#endif
+  return probe;
+}
+
+bool gpu_device_files(const std::filesystem::path& dev) {
+  std::error_code unreadable;  // as if there were none
+  for (const auto& entry : std::filesystem::directory_iterator(dev, unreadable)) {
+    const std::string name = entry.path().filename().string();
+    constexpr std::string_view kNvidia = "nvidia";
+    if (name == "dxg") return true;
+    if (name.starts_with(kNvidia) && name.size() > kNvidia.size() &&
+        std::ranges::all_of(name.substr(kNvidia.size()), [](unsigned char c) { return std::isdigit(c); }))
+      return true;
+  }
+  return false;
 }
 
 std::string gpu_uuid(int index) {

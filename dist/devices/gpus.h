@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -26,6 +27,17 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Gpu, id, name, uuid, memory_total, memory_fre
 
 // GPUs that this process sees; puts no context on any.
 int gpu_count();
+
+// What a process learns of the host's GPUs without a context on any.
+struct GpuProbe {
+  int visible = 0;            // gpu_count
+  bool device_files = false;  // the host, or this container, has one
+  std::string cuda_error;     // why CUDA does not start; empty if it does, with or without a visible GPU
+};
+GpuProbe probe_gpus();
+
+// Whether `dev` has the files of a GPU: nvidia0, nvidia1, ..., or dxg under Windows.
+bool gpu_device_files(const std::filesystem::path& dev = "/dev");
 
 // Those GPUs, or `only` one of them (none if there is no such one). To ask one puts a CUDA context of some
 // hundred MB on it.

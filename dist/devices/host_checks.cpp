@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 #include <set>
 
 #include "dist/devices/gpus.h"
@@ -98,7 +97,7 @@ HostFacts host_facts(HostFacts facts) {
   facts.online_cores = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
   facts.allowed_cores = allowed_cores();
   facts.visible_gpus = gpu_count();
-  facts.gpu_device_files = std::filesystem::exists("/dev/nvidia0");
+  facts.gpu_device_files = gpu_device_files();
   struct statvfs shm {};
   if (::statvfs("/dev/shm", &shm) == 0)
     facts.shm_bytes = static_cast<double>(shm.f_blocks) * static_cast<double>(shm.f_frsize);
@@ -119,7 +118,7 @@ std::vector<std::string> findings(const HostFacts& f) {
   check_network(f, out);
   if (f.gpu_device_files && f.visible_gpus == 0)
     out.emplace_back(
-        "there is a GPU (/dev/nvidia0), but CUDA sees none: look at nvidia-smi, at the driver's version "
+        "there is a GPU (in /dev), but CUDA sees none: look at nvidia-smi, at the driver's version "
         "(relmpi-doctor "
         "environment shows what this build wants) and at CUDA_VISIBLE_DEVICES");
   if (!f.on_gpu && f.visible_gpus > 0)

@@ -14,7 +14,7 @@ struct HostFacts {
   int node_ranks = 1;     // on this host
   bool on_gpu = false;
   int visible_gpus = 0;
-  bool gpu_device_files = false;  // /dev/nvidia0
+  bool gpu_device_files = false;  // of devices/gpus.h
   double shm_bytes = 0;           // size of /dev/shm; 0 if there is none
   int ipv4_interfaces = 0;        // up, without loopback
   int ipv6_interfaces = 0;        // up, without loopback and link-local addresses

@@ -39,11 +39,16 @@ void demand_distinct(Communicator& communicator, const std::string& mine) {
 
 }  // namespace
 
-at::Device choose_device(Communicator& communicator, const std::string& wanted) {
-  const int visible = gpu_count();
+at::Device choose_device(Communicator& communicator, const std::string& wanted, const GpuProbe& found) {
+  const int visible = found.visible;
   at::Device device(at::kCPU);
   std::string problem;  // not thrown at once: every rank has to know of it
-  if (visible == 0 && (wanted == "cuda" || wanted.starts_with(kNumbered))) {
+  if (!found.cuda_error.empty() && found.device_files && wanted != "cpu") {
+    problem = fmt::format(
+        "--device {}: there is a GPU, but CUDA does not start: {}\nInstall a newer driver, or give --device "
+        "cpu to compute on the CPU",
+        wanted, found.cuda_error);
+  } else if (visible == 0 && (wanted == "cuda" || wanted.starts_with(kNumbered))) {
     problem =
         fmt::format("--device {}: no GPU is visible; check nvidia-smi and CUDA_VISIBLE_DEVICES", wanted);
   } else if (wanted == "auto" || wanted == "cuda") {

@@ -6,15 +6,17 @@
 #include <string>
 #include <vector>
 
+#include "dist/devices/gpus.h"
 #include "dist/ranks/communicator.h"
 
 namespace relmpi {
 
 // The device of this rank. `wanted`: auto (a GPU if there is one), cpu, cuda, cuda:N. Ranks of one host
-// take the visible GPUs in the order of their node rank. Throws InputError for a GPU that is not there, more
-// ranks than GPUs, or two ranks on one GPU (found by UUID, whatever CUDA_VISIBLE_DEVICES says). Every rank
-// must call it.
-at::Device choose_device(Communicator& communicator, const std::string& wanted);
+// take the visible GPUs in the order of their node rank. Throws InputError for a GPU that is not there or
+// that CUDA cannot use (auto does not take the CPU in its place), more ranks than GPUs, or two ranks on one
+// GPU (found by UUID, whatever CUDA_VISIBLE_DEVICES says). Every rank must call it.
+at::Device choose_device(Communicator& communicator, const std::string& wanted,
+                         const GpuProbe& found = probe_gpus());
 
 struct CoresOfRank {
   std::string host;

@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "base/torch_headers.h"
 #include "dist/devices/gpus.h"
 #include "dist/devices/host_checks.h"
 #include "dist/devices/mpi_call.h"
 #include "dist/devices/versions.h"
+#include "tests/data/test_data.h"
 #if RELMPI_CUDA
 #include "dist/devices/cuda_call.h"
 #endif
@@ -33,6 +36,16 @@ TEST(Gpus, AreThoseThatAreVisible) {
   }
   EXPECT_TRUE(gpus(-1).empty());
   EXPECT_TRUE(gpus(gpu_count()).empty());
+}
+
+TEST(Gpus, HaveFilesWithANumber) {
+  const TemporaryFolder dev;
+  EXPECT_FALSE(gpu_device_files(dev / ""));
+  EXPECT_FALSE(gpu_device_files(dev / "missing"));
+  for (const char* driver : {"nvidia", "nvidiactl", "nvidia-uvm", "nvidia-caps"}) std::ofstream(dev / driver);
+  EXPECT_FALSE(gpu_device_files(dev / ""));
+  std::ofstream(dev / "nvidia3");  // of a container that was given one of four
+  EXPECT_TRUE(gpu_device_files(dev / ""));
 }
 
 // The names are those that programs read from `relmpi-doctor devices --json`.

@@ -6,6 +6,7 @@
 #include "base/torch_headers.h"
 #include "dist/devices/gpus.h"
 #include "dist/ranks/rank_device.h"
+#include "tests/input_error.h"
 
 namespace relmpi {
 namespace {
@@ -16,6 +17,25 @@ TEST(Device, NamesWhatIsWrong) {
   EXPECT_THROW(choose_device(one, "tpu"), InputError);
   EXPECT_THROW(choose_device(one, "cuda:x"), InputError);
   EXPECT_THROW(choose_device(one, "cuda:99"), InputError);
+}
+
+// A driver that is older than this build's CUDA.
+TEST(Device, IsNotTheCpuWhereCudaCannotUseTheGpu) {
+  Communicator one;
+  const GpuProbe old{
+      .visible = 0, .device_files = true, .cuda_error = "the driver is too old (found 12020)."};
+  for (const char* wanted : {"auto", "cuda", "cuda:0"}) {
+    const std::string error = input_error_of([&] { choose_device(one, wanted, old); });
+    for (const char* words : {wanted, "found 12020", "newer driver", "--device cpu"})
+      EXPECT_NE(error.find(words), std::string::npos) << error;
+  }
+  EXPECT_TRUE(choose_device(one, "cpu", old).is_cpu());
+}
+
+TEST(Device, IsTheCpuWhereNoGpuIsOrAllAreHidden) {
+  Communicator one;
+  EXPECT_TRUE(choose_device(one, "auto", {.cuda_error = "found no driver"}).is_cpu());
+  EXPECT_TRUE(choose_device(one, "auto", {.device_files = true}).is_cpu());  // CUDA_VISIBLE_DEVICES=
 }
 
 TEST(Launch, OneProcessWithoutALauncher) {
