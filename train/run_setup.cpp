@@ -85,16 +85,6 @@ void demand_fitting(const std::string& folder, const Dataset& data, const ModelC
         config.max_characters());
 }
 
-// Pinned if the device is a GPU, so that copies to it overlap with its work.
-std::function<std::shared_ptr<void>(std::size_t)> batch_memory(at::Device device) {
-  if (!device.is_cuda()) return {};
-  return [](std::size_t bytes) {
-    auto tensor = std::make_shared<at::Tensor>(
-        at::empty({static_cast<std::int64_t>(bytes)}, at::TensorOptions(at::kByte).pinned_memory(true)));
-    return std::shared_ptr<void>(tensor, tensor->data_ptr());
-  };
-}
-
 }  // namespace
 
 Setup prepare(const DataOptions& options, const StepOptions& step, const Communicator& communicator,
@@ -123,15 +113,14 @@ Setup prepare(const DataOptions& options, const StepOptions& step, const Communi
 }
 
 LoaderOptions loader_options(const DataOptions& data, const StepOptions& step,
-                             const Communicator& communicator, at::Device device) {
+                             const Communicator& communicator) {
   return {.seed = step.seed,
           .global_batch = step.global_batch,
           .micro_batch = step.micro_batch,
           .rank = communicator.rank(),
           .size = communicator.size(),
           .prefetch = step.debug ? 0 : data.prefetch,
-          .preload = data.preload,
-          .allocate = batch_memory(device)};
+          .preload = data.preload};
 }
 
 }  // namespace relmpi

@@ -22,8 +22,9 @@ struct Setup {
 Setup prepare(const DataOptions& data, const StepOptions& step, const Communicator& communicator,
               at::Device device);
 
-// How this rank's loader reads the training data from the first epoch on; batches in pinned memory for a GPU.
+// How this rank's loader reads the training data from the first epoch on, into ordinary memory: what goes to
+// a GPU is written into pinned memory as it is uploaded (model/upload.h).
 LoaderOptions loader_options(const DataOptions& data, const StepOptions& step,
-                             const Communicator& communicator, at::Device device);
+                             const Communicator& communicator);
 
 }  // namespace relmpi

@@ -43,8 +43,7 @@ Trainer::Trainer(const TrainOptions& options, Setup setup, Communicator& communi
 }
 
 Loader Trainer::make_loader() const {
-  LoaderOptions options =
-      loader_options(options_.data, options_.step, communicator_, setup_.model.parameters->device());
+  LoaderOptions options = loader_options(options_.data, options_.step, communicator_);
   options.first_epoch = state_.epoch;
   options.first_step = state_.step_in_epoch;
   return {setup_.data, options};

@@ -37,7 +37,7 @@ struct LoaderOptions {
   bool preload = false;          // the whole data set in memory
   std::int64_t first_epoch = 0;  // where to start (resume)
   std::int64_t first_step = 0;   // within first_epoch
-  // Memory for one micro-batch (pinned if CUDA exists); null = ordinary memory.
+  // Memory for one micro-batch; null = ordinary memory.
   std::function<std::shared_ptr<void>(std::size_t bytes)> allocate;
 };
 

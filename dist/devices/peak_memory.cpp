@@ -5,7 +5,6 @@
 #include <c10/util/ThreadLocalDebugInfo.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "base/torch_headers.h"
 #if RELMPI_CUDA
@@ -66,6 +65,11 @@ void PeakMemory::reset() {
   c10::cuda::CUDACachingAllocator::resetPeakStats(index);
   state_->held = c10::cuda::CUDACachingAllocator::getDeviceStats(index).allocated_bytes[kAll].current;
 #endif
+}
+
+std::optional<std::int64_t> PeakMemory::all_bytes() const {
+  if (state_->counter) return std::nullopt;
+  return state_->held + bytes();
 }
 
 std::int64_t PeakMemory::bytes() const {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 namespace relmpi {
 
@@ -19,6 +20,8 @@ class PeakMemory {
 
   void reset();
   std::int64_t bytes() const;
+  // With what was alive at the reset; nothing on the CPU, where that is not known.
+  std::optional<std::int64_t> all_bytes() const;
 
  private:
   struct State;

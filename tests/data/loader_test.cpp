@@ -256,7 +256,7 @@ TEST_F(LoaderTest, AnErrorInTheReaderThreadReachesNext) {
     LoaderOptions failing = options(prefetch);
     auto left = std::make_shared<int>(12);  // micro-batches; a step has five
     failing.allocate = [left](std::size_t bytes) {
-      if ((*left)-- == 0) throw RuntimeError("no more pinned memory");
+      if ((*left)-- == 0) throw RuntimeError("no more memory");
       return std::shared_ptr<void>(std::malloc(bytes), std::free);
     };
     Loader loader(dataset_, failing);

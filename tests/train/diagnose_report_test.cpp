@@ -1,6 +1,9 @@
 #include "train/diagnose/diagnose_report.h"
 
+#include <ATen/record_function.h>
 #include <gtest/gtest.h>
+
+#include "base/torch_headers.h"
 
 namespace relmpi {
 namespace {
@@ -55,6 +58,39 @@ TEST(DiagnoseReport, TheFindingNamesWhatTakesTheTime) {
   EXPECT_TRUE(starts(ranks, "Waiting for the other ranks takes 20 %"));
   ranks.stages[0].data_wait_ms = 3000;
   EXPECT_TRUE(starts(ranks, "Waiting for data takes 30 %"));
+}
+
+// The greatest difference between two elements of what at::matmul_out was given since it was made.
+class Operands {
+ public:
+  Operands()
+      : handle_(at::addThreadLocalCallback(
+            at::RecordFunctionCallback(&see).needsInputs(true).scopes({at::RecordScope::FUNCTION}))) {
+    spreads_.clear();
+  }
+  ~Operands() { at::removeCallback(handle_); }
+  const std::vector<double>& spreads() const { return spreads_; }
+
+ private:
+  static std::unique_ptr<at::ObserverContext> see(const at::RecordFunction& operation) {
+    if (std::string_view(operation.name()) == "aten::matmul")
+      for (const c10::IValue& input : operation.inputs().slice(0, 2)) {
+        const at::Tensor x = input.toTensor().flatten().narrow(0, 0, 64).to(at::kFloat);
+        spreads_.push_back((x.max() - x.min()).item<double>());
+      }
+    return nullptr;
+  }
+
+  inline static std::vector<double> spreads_;
+  at::CallbackHandle handle_;
+};
+
+// A GPU multiplies constant matrices faster than a training's.
+TEST(MatmulPeak, IsThatOfMatricesWhoseElementsDiffer) {
+  const Operands operands;
+  EXPECT_GT(matmul_peak(at::kCPU, "fp32"), 0);
+  ASSERT_GE(operands.spreads().size(), 2u);
+  for (const double spread : operands.spreads()) EXPECT_GT(spread, 1);
 }
 
 }  // namespace

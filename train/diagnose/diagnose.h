@@ -35,7 +35,8 @@ struct StageResult {
   double comm_wait_ms = 0;
   std::int64_t bytes_reduced = 0;
   std::int64_t peak_memory = 0;  // bytes of tensors above those of model, moments and gradients
-  std::optional<double> joules;  // GPUs that count them
+  std::optional<std::int64_t> max_memory_allocated;  // bytes of all tensors; of a GPU
+  std::optional<double> joules;                      // GPUs that count them
 
   double total_ms() const;
   double quantile_ms(double q) const;  // of a step

@@ -89,6 +89,7 @@ ordered_json DiagnoseReport::to_json() const {
       json["flops_per_s"] = stage.per_second(stage.flops);
       json["matmul_share"] = matmul_share(stage);
     }
+    if (stage.max_memory_allocated) json["max_memory_allocated"] = *stage.max_memory_allocated;
     if (stage.joules) {
       json["watts"] = stage.per_second(*stage.joules);
       json["joules_per_sample"] = *stage.joules / static_cast<double>(stage.sentences);
