@@ -34,10 +34,6 @@ class Bench(unittest.TestCase):
         """In place of `run`: every step of a side takes its MS, and as many bytes."""
         words = [str(word) for word in words]
         self.commands.append(words)
-        if words[0] == "nvidia-smi":
-            return "580.1\n"
-        if words[1] == "-c":
-            return json.dumps({"count": self.gpus, "name": "Card"})
         ms = next(ms for name, ms in MS.items() if any(word.endswith(name) for word in words))
         side = {"max_memory_allocated": ms, "cpu_ms": ms}
         if any(word.endswith("relmpi-eval") for word in words):
@@ -49,6 +45,9 @@ class Bench(unittest.TestCase):
         settings = {"device": "cuda", "quick": True, "compile": False, "cuda_graphs": False, "threads": 1,
                     "precisions": "fp32", "only": ",".join(only)}
         self.script.run = self.run_program
+        self.script.gpus.answer = lambda words, _: (
+            "580.1\n" if words[0] == "nvidia-smi" else json.dumps({"count": self.gpus, "name": "Card"})
+        )
         with contextlib.redirect_stderr(io.StringIO()):
             bench = self.script.Bench(pathlib.Path("folder"), argparse.Namespace(**settings | given))
             bench.prepare = lambda: None

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What scripts/get-smollm2 leaves alone and keeps, and what scripts/llm-bench says when a side ends."""
 
+import argparse
 import contextlib
 import importlib.machinery
 import importlib.util
@@ -82,6 +83,16 @@ class GetSmollm2(unittest.TestCase):
 
 
 class LlmBench(unittest.TestCase):
+    def test_both_sides_run_on_the_device_that_is_asked_for(self):
+        script = load("llm-bench")
+        script.Side = lambda name, words, environment: [str(word) for word in words]
+        for device, compiled in (("cpu", False), ("cuda", True)):
+            given = argparse.Namespace(model="m", threads=2, device=device, compile=compiled)
+            theirs, ours = script.transformers(given, "bf16"), script.relmpi(given, "bf16")
+            for words in (theirs, ours):
+                self.assertEqual(words[words.index("--device") + 1], device)
+            self.assertEqual("--compile" in theirs, compiled)
+
     def test_a_side_that_ends_is_told(self):
         script = load("llm-bench")
         side = script.Side("relmpi", [sys.executable, "-c", ""], os.environ)

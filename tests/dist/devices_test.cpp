@@ -42,9 +42,10 @@ TEST(Gpus, HaveFilesWithANumber) {
   const TemporaryFolder dev;
   EXPECT_FALSE(gpu_device_files(dev / ""));
   EXPECT_FALSE(gpu_device_files(dev / "missing"));
-  for (const char* driver : {"nvidia", "nvidiactl", "nvidia-uvm", "nvidia-caps"}) std::ofstream(dev / driver);
+  for (const char* driver : {"nvidia", "nvidiactl", "nvidia-uvm", "nvidia-caps"})
+    std::ofstream(dev / driver).flush();
   EXPECT_FALSE(gpu_device_files(dev / ""));
-  std::ofstream(dev / "nvidia3");  // of a container that was given one of four
+  std::ofstream(dev / "nvidia3").flush();  // of a container that was given one of four
   EXPECT_TRUE(gpu_device_files(dev / ""));
 }
 

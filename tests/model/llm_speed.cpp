@@ -11,6 +11,7 @@
 #include "base/allocator.h"
 #include "base/tool.h"
 #include "base/torch_headers.h"
+#include "dist/devices/gpus.h"
 #include "model/decoding/generation.h"
 #include "model/decoding/plain.h"
 #include "model/llm/llm.h"
@@ -33,6 +34,23 @@ double triad() {
       for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
         a[i] = b[i] + 3 * c[i];
     });
+    best = std::max(best, 3.0 * sizeof(float) * kSize / since(start));
+  }
+  return best;
+}
+
+// The same on a GPU, over 3 x 512 MB.
+double triad_of(at::Device device) {
+  if (device.is_cpu()) return triad();
+  constexpr std::int64_t kSize = 1 << 27;
+  const auto options = at::TensorOptions(at::kFloat).device(device);
+  at::Tensor a = at::empty({kSize}, options);
+  const at::Tensor b = at::ones({kSize}, options), c = at::ones({kSize}, options);
+  double best = 0;
+  for (int round = 0; round < 5; ++round) {
+    const auto start = Clock::now();
+    at::add_out(a, b, c, 3);
+    a.select(0, 0).item<float>();  // waits
     best = std::max(best, 3.0 * sizeof(float) * kSize / since(start));
   }
   return best;
@@ -65,26 +83,31 @@ nlohmann::json measure(Llm& llm, const nlohmann::json& wanted) {
 
 struct SpeedOptions {
   LlmPlacement where;
-  std::string model;
+  std::string model, device = "cpu";
   int threads = 0;
 };
 
 void add_options(CLI::App& app, SpeedOptions& options) {
-  options.where.placement.device_map = "cpu";
   app.add_option("--model", options.model)->required();
   app.add_option("--dtype", options.where.dtype);
+  app.add_option("--device", options.device)->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--threads", options.threads);
 }
 
 int run(const SpeedOptions& options, Invocation&) {
   if (options.threads > 0) at::set_num_threads(options.threads);
   LlmFolder folder = open_llm_folder(options.model);
-  LlmPlan plan = plan_llm(folder.config, options.where, {}, {{Place::cpu(), available_host_memory()}});
+  const bool on_gpu = options.device == "cuda";
+  LlmPlacement where = options.where;
+  where.placement.device_map = on_gpu ? "cuda:0" : "cpu";
+  MemoryLimits free{{Place::cpu(), available_host_memory()}};
+  for (const Gpu& gpu : gpus(on_gpu ? 0 : -1)) free[Place::gpu(gpu.id)] = gpu.memory_free;
+  LlmPlan plan = plan_llm(folder.config, where, {}, free);
   Llm llm = load_llm(std::move(folder), std::move(plan));
   std::string line;
   while (std::getline(std::cin, line)) {
     nlohmann::json row = measure(llm, nlohmann::json::parse(line));
-    row["triad_bytes_per_s"] = triad();
+    row["triad_bytes_per_s"] = triad_of(at::Device(options.device));
     fmt::print("{}\n", row.dump());
     std::fflush(stdout);
   }
