@@ -12,7 +12,8 @@ namespace relmpi {
 void compute_deterministically() {
   const char* name = "CUBLAS_WORKSPACE_CONFIG";
   ::setenv(name, ":4096:8", /*overwrite=*/0);
-  if (const std::string_view found = std::getenv(name); found != ":4096:8" && found != ":16:8")
+  const char* set = std::getenv(name);
+  if (const std::string_view found = set ? set : ""; found != ":4096:8" && found != ":16:8")
     throw InputError(
         "{}={}: with --deterministic or --debug it must be :4096:8 (the default) or :16:8, with which cuBLAS "
         "repeats its results",
