@@ -89,7 +89,8 @@ void add_step_options(CLI::App& app, StepOptions& o) {
       ->group(group);
   number("--mft-rate", o.mft_rate, "share of these characters that is masked");
   number("--seed", o.seed, "of weights, order, dropout and masks");
-  number("--bucket-bytes", o.bucket_bytes, "gradients that travel together");
+  number("--bucket-bytes", o.bucket_bytes,
+         "gradients that travel together; 0 = 4 MiB over MPI, 25 MiB over NCCL");
   app.add_flag("--cuda-graphs", o.cuda_graphs,
                "replay the encoder's passes as CUDA graphs, one pair for each number of rows and of slots "
                "(rounded up to 8): for small batches, whose kernels are launched more slowly than they run. "

@@ -27,7 +27,7 @@ void StepOptions::validate() const {
   demand(weight_decay >= 0, "--weight-decay", weight_decay, "at least 0");
   demand(clip >= 0, "--clip", clip, "at least 0 (0 = no clipping)");
   demand(mft_rate >= 0 && mft_rate < 1, "--mft-rate", mft_rate, "in [0, 1)");
-  demand(bucket_bytes >= 4, "--bucket-bytes", bucket_bytes, "at least 4");
+  demand(bucket_bytes == 0 || bucket_bytes >= 4, "--bucket-bytes", bucket_bytes, "at least 4, or 0");
 }
 
 void RunOptions::validate() const {

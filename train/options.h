@@ -62,7 +62,7 @@ struct StepOptions {
   double mft_rate = 0.2;
   std::uint64_t seed = 1;  // of weights, order, dropout and masks
   bool cuda_graphs = false;
-  std::int64_t bucket_bytes = 4 << 20;
+  std::int64_t bucket_bytes = 0;
   bool deterministic = false;
   bool debug = false;
 

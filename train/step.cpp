@@ -13,8 +13,8 @@
 namespace relmpi {
 namespace {
 
-ReducerOptions reducer_options(const StepOptions& options) {
-  return {.bucket_bytes = options.bucket_bytes, .dtype = dtype_of(options.precision)};
+bool has_graphs(const Model& model, const StepOptions& options) {
+  return options.cuda_graphs && model.parameters->device().is_cuda();
 }
 
 }  // namespace
@@ -24,12 +24,15 @@ TrainStep::TrainStep(Model& model, Communicator& communicator, const StepOptions
       communicator_(communicator),
       options_(options),
       builder_(model.config, *model.vocabulary, model.candidates,
-               options.cuda_graphs && model.parameters->device().is_cuda() ? kGraphWidthMultiple : 1),
+               has_graphs(model, options) ? kGraphWidthMultiple : 1),
       table_(model.candidate_table()),
       dtype_(dtype_of(options.precision)),
       optimizer_(*model.parameters, options),
       reducer_(communicator, model.parameters->leaves(), model.parameters->offsets(),
-               model.parameters->flat_grad(), model.parameters->prompt_begin(), reducer_options(options)) {
+               model.parameters->flat_grad(), model.parameters->prompt_begin(),
+               {.bucket_bytes = options.bucket_bytes,
+                .overlap = !has_graphs(model, options),  // replays do not say when a gradient is there
+                .dtype = dtype_of(options.precision)}) {
   model.parameters->keep_copy(dtype_);
   if (options.cuda_graphs) graphs_ = make_graphed_encoder(*model.parameters, model.config, dtype_);
 }
@@ -60,7 +63,7 @@ StepResult TrainStep::run(const StepBatches& batches, std::int64_t number, doubl
   for (std::size_t m = 0; m < inputs.size(); ++m) {
     at::Generator generator = at::globalContext().defaultGenerator(model_.parameters->device());
     generator.set_current_seed(Random(options_.seed, "dropout", number, communicator_.rank(), m).next());
-    if (m + 1 == inputs.size() && !graphs_) reducer_.arm();  // replays do not say when a gradient is there
+    if (m + 1 == inputs.size() && !graphs_) reducer_.arm();
     result.micro_sums.push_back(backward(inputs[m], result.counts, leaf));
     result.sums += result.micro_sums.back();
   }

@@ -42,6 +42,10 @@ Trainer::Trainer(const TrainOptions& options, Setup setup, Communicator& communi
   demand_agreement(communicator, alike);
 }
 
+std::int64_t Trainer::bucket_bytes() const {
+  return options_.step.bucket_bytes > 0 ? options_.step.bucket_bytes : communicator_.bucket_bytes();
+}
+
 Loader Trainer::make_loader() const {
   LoaderOptions options = loader_options(options_.data, options_.step, communicator_);
   options.first_epoch = state_.epoch;
@@ -117,8 +121,7 @@ Exit Trainer::run() {
   started_step_ = logged_step_ = state_.step;
   skipped_ = static_cast<std::int64_t>(step_.optimizer().skipped().item<double>());
   if (communicator_.size() > 1)
-    bucket_seconds_ =
-        time_all_reduce(communicator_, setup_.model.parameters->device(), options_.step.bucket_bytes);
+    bucket_seconds_ = time_all_reduce(communicator_, setup_.model.parameters->device(), bucket_bytes());
   bool stopping = state_.evaluation_pending && !evaluate_and_save();
   while (!stopping && !finished()) stopping = !train_one(loader);
   if (stopping && checkpointed_ != state_.step) save({.checkpoint = true});

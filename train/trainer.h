@@ -50,6 +50,7 @@ class Trainer {
   bool evaluate_and_save();
   void save(Saved what);
   void report_end(bool stopping) const;
+  std::int64_t bucket_bytes() const;
   bool is_rank_0() const { return communicator_.rank() == 0; }
 
   const TrainOptions options_;

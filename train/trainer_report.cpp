@@ -76,13 +76,13 @@ void Trainer::report_scaling(double step_seconds, double waiting_seconds) {
   scaling_reported_ = true;
   if (!is_rank_0()) return;
   const std::int64_t bytes = step_.bytes_reduced() / (state_.step - started_step_);
-  const ScalingMeasure measure{.ranks = communicator_.size(),
-                               .global_batch = options_.step.global_batch,
-                               .step_seconds = step_seconds,
-                               .waiting_seconds = waiting_seconds,
-                               .reduce_seconds = bucket_seconds_ * static_cast<double>(bytes) /
-                                                 static_cast<double>(options_.step.bucket_bytes),
-                               .bytes = bytes};
+  const ScalingMeasure measure{
+      .ranks = communicator_.size(),
+      .global_batch = options_.step.global_batch,
+      .step_seconds = step_seconds,
+      .waiting_seconds = waiting_seconds,
+      .reduce_seconds = bucket_seconds_ * static_cast<double>(bytes) / static_cast<double>(bucket_bytes()),
+      .bytes = bytes};
   const ScalingEstimate estimate = estimate_scaling(measure);
   progress_->clear();
   const std::string text = describe_scaling(measure, estimate);

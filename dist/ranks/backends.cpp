@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "dist/ranks/launch.h"
 #include "dist/ranks/mpi_communicator.h"
+#include "dist/ranks/nccl.h"
 
 namespace relmpi {
 
@@ -18,8 +19,7 @@ std::unique_ptr<Communicator> make_communicator(const CommunicatorOptions& optio
 }
 
 #if !RELMPI_CUDA
-std::unique_ptr<Communicator> make_nccl_communicator(std::unique_ptr<Communicator>, int,
-                                                     const CommunicatorOptions&) {
+std::unique_ptr<Nccl> make_nccl(int) {
   throw InputError("this build has no NCCL: build against a libtorch with CUDA, or run with --device cpu");
 }
 #endif

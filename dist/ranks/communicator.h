@@ -32,6 +32,10 @@ class Communicator {
   // rank.
   virtual void all_reduce(void* data, std::int64_t count, ReduceType type, void* stream = nullptr);
 
+  // Gradients (of 4 bytes each) that best travel in one all_reduce: large enough for the links, small enough
+  // to leave early.
+  virtual std::int64_t bucket_bytes() const { return 4 << 20; }
+
   // Whether this rank waits for its all_reduce and has nothing else to do (the default). If it computes
   // meanwhile, a thread that polls for messages must leave it the core.
   virtual void hurry(bool) {}

@@ -171,7 +171,8 @@ GradientReducer::GradientReducer(Communicator& communicator, const std::vector<a
     : state_(std::make_shared<State>(communicator, std::move(flat_grad), options)) {
   if (communicator.size() == 1) return;
   std::vector<Bucket>& buckets = state_->buckets;
-  const std::int64_t most = std::max<std::int64_t>(1, options.bucket_bytes / 4);
+  const std::int64_t bytes = options.bucket_bytes > 0 ? options.bucket_bytes : communicator.bucket_bytes();
+  const std::int64_t most = options.overlap ? std::max<std::int64_t>(1, bytes / 4) : end;
   std::int64_t upper = end;
   for (std::size_t i = leaves.size(); i-- > 0;) {
     if (offsets[i] >= end) continue;

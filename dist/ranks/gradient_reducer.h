@@ -11,8 +11,9 @@
 namespace relmpi {
 
 struct ReducerOptions {
-  std::int64_t bucket_bytes = 4 << 20;  // of fp32 gradients
-  at::ScalarType dtype = at::kFloat;    // what travels: fp32, bf16 or fp16
+  std::int64_t bucket_bytes = 0;      // of fp32 gradients; 0 = the communicator's
+  bool overlap = true;                // with the backward pass; if not, all travel in one all-reduce after it
+  at::ScalarType dtype = at::kFloat;  // what travels: fp32, bf16 or fp16
 };
 
 // Sums gradients over ranks while the backward pass goes on. The flat gradient is cut into buckets at leaf

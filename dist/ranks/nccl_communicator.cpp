@@ -1,41 +1,38 @@
-#include <ATen/cuda/CUDAEvent.h>
-#include <c10/cuda/CUDAGuard.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <cstring>
 #include <deque>
+#include <exception>
 #include <mutex>
 #include <thread>
 
-#include "base/torch_headers.h"
-#include "dist/devices/cuda_call.h"
-#include "dist/ranks/backends.h"
-#include "dist/ranks/communicator.h"
+#include "base/error.h"
+#include "dist/ranks/nccl.h"
 
 namespace relmpi {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
 class NcclCommunicator : public Communicator {
  public:
-  NcclCommunicator(std::unique_ptr<Communicator> host, int device_index, const CommunicatorOptions& options)
-      : host_(std::move(host)),
-        device_(static_cast<c10::DeviceIndex>(device_index)),
-        timeout_(options.timeout_seconds) {
-    const c10::cuda::CUDAGuard guard(device_);
-    ncclUniqueId id;
-    std::string bytes(sizeof(id), '\0');
-    if (host_->rank() == 0) {
-      demand_nccl(ncclGetUniqueId(&id), "ncclGetUniqueId");
-      std::memcpy(bytes.data(), &id, sizeof(id));
+  NcclCommunicator(std::unique_ptr<Communicator> host, std::unique_ptr<Nccl> nccl,
+                   const CommunicatorOptions& options)
+      : host_(std::move(host)), nccl_(std::move(nccl)), timeout_(options.timeout_seconds) {
+    try {
+      const std::string id = host_->broadcast_bytes(host_->rank() == 0 ? nccl_->make_id() : std::string());
+      settle(nccl_->init(host_->size(), id, host_->rank()), "ncclCommInitRank", timeout_);
+    } catch (const std::exception& error) {
+      // Thrown, it would be printed after MPI's own end, which waits for the ranks that wait here.
+      fail("{}. NCCL did not start; relmpi-doctor environment looks at GPUs, /dev/shm and the network",
+           error.what());
     }
-    bytes = host_->broadcast_bytes(std::move(bytes));
-    std::memcpy(&id, bytes.data(), sizeof(id));
-    ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
-    config.blocking = 0;  // so that a peer that never comes is noticed
-    settle(ncclCommInitRankConfig(&comm_, host_->size(), id, host_->rank(), &config),
-           "ncclCommInitRankConfig");
     watchdog_ = std::thread([this] { watch(); });
   }
 
@@ -46,9 +43,13 @@ class NcclCommunicator : public Communicator {
     }
     changed_.notify_all();
     watchdog_.join();
-    if (!comm_) return;
-    if (const ncclResult_t result = ncclCommAbort(comm_); result != ncclSuccess)
-      spdlog::error("rank {}: ncclCommAbort failed: {}", host_->rank(), ncclGetErrorString(result));
+    try {
+      settle(nccl_->finalize(), "ncclCommFinalize", std::min(timeout_, kPartingSeconds));
+      nccl_->destroy();
+    } catch (const std::exception& error) {
+      spdlog::debug("rank {}: NCCL is given up: {}", host_->rank(), error.what());
+      nccl_->abort();
+    }
   }
 
   int rank() const override { return host_->rank(); }
@@ -56,18 +57,16 @@ class NcclCommunicator : public Communicator {
   int node_rank() const override { return host_->node_rank(); }
   int node_size() const override { return host_->node_size(); }
   const char* backend() const override { return "nccl"; }
+  // A call costs NCCL tens of microseconds of the host, and short ones leave the links idle.
+  std::int64_t bucket_bytes() const override { return 25 << 20; }
   void at_step(std::int64_t step) override {
     step_ = step;
     host_->at_step(step);
   }
 
   void all_reduce(void* data, std::int64_t count, ReduceType type, void* stream) override {
-    const c10::cuda::CUDAGuard guard(device_);
-    settle(ncclAllReduce(data, data, static_cast<std::size_t>(count), nccl_type(type), ncclSum, comm_,
-                         static_cast<cudaStream_t>(stream)),
-           "ncclAllReduce");
-    Queued queued{.elements = count, .step = step_, .since = Clock::now()};
-    queued.done.record(c10::cuda::getStreamFromExternal(static_cast<cudaStream_t>(stream), device_));
+    settle(nccl_->all_reduce(data, count, type, stream), "ncclAllReduce", timeout_);
+    Queued queued{.elements = count, .step = step_, .begin = Clock::now(), .mark = nccl_->mark(stream)};
     const std::lock_guard lock(mutex_);
     queued_.push_back(std::move(queued));
   }
@@ -83,90 +82,92 @@ class NcclCommunicator : public Communicator {
   void abort(int code) override { host_->abort(code); }
 
  private:
-  static ncclDataType_t nccl_type(ReduceType type) {
-    switch (type) {
-      case ReduceType::kFloat32:
-        return ncclFloat32;
-      case ReduceType::kFloat64:
-        return ncclFloat64;
-      case ReduceType::kFloat16:
-        return ncclFloat16;
-      case ReduceType::kBFloat16:
-        return ncclBfloat16;
-      case ReduceType::kInt64:
-        return ncclInt64;
-    }
-    RELMPI_CHECK(false, "unknown element type");
-  }
+  struct Queued {
+    std::int64_t elements = 0, step = 0;
+    Clock::time_point begin;
+    std::unique_ptr<Nccl::Mark> mark;
+  };
 
-  // Waits until a non-blocking call has been taken up.
-  void settle(ncclResult_t result, const char* name) const {
-    demand_nccl(result, name, comm_);
-    const auto begin = std::chrono::steady_clock::now();
-    for (ncclResult_t state = result; state == ncclInProgress;) {
-      demand_nccl(ncclCommGetAsyncError(comm_, &state), "ncclCommGetAsyncError", comm_);
-      demand_nccl(state, name, comm_);
-      if (std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() > timeout_)
+  // Waits until a call has been taken up, which takes microseconds as a rule. Throws if it failed, however
+  // late.
+  void settle(Nccl::State state, const char* name, double seconds) const {
+    constexpr double kSpin = 200e-6;  // seconds; a sleep takes 50 microseconds at least
+    const Clock::time_point begin = Clock::now();
+    for (; state == Nccl::State::kGoesOn; state = nccl_->state()) {
+      const double waited = since(begin);
+      if (waited > seconds)
         throw RuntimeError(
             "rank {}: {} did not finish in {} s: another rank has stopped or is doing something else",
-            host_->rank(), name, timeout_);
-      if (state == ncclInProgress) std::this_thread::sleep_for(std::chrono::microseconds(20));
+            host_->rank(), name, seconds);
+      if (waited > kSpin) std::this_thread::sleep_for(std::chrono::microseconds(20));
     }
+    if (state == Nccl::State::kDone) state = nccl_->state();  // an error of an earlier call
+    if (state == Nccl::State::kFailed)
+      throw RuntimeError("rank {}: {}{} failed: {}", host_->rank(), name,
+                         step_ > 0 ? fmt::format(" of step {}", step_.load()) : "", nccl_->reason());
   }
 
-  // An all-reduce hangs on the device, where no call of the host notices it: this thread does, and ends the
-  // job.
+  // An all-reduce hangs or fails on the device, where no call of the host notices it: this thread does, and
+  // ends the job.
   void watch() {
-    const c10::cuda::CUDAGuard guard(device_);
     std::unique_lock lock(mutex_);
     while (!changed_.wait_for(lock, kWatchEvery, [&] { return ending_; })) {
-      while (!queued_.empty() && queued_.front().done.query()) queued_.pop_front();
-      ncclResult_t state = ncclSuccess;
-      if (const ncclResult_t result = ncclCommGetAsyncError(comm_, &state); result != ncclSuccess)
-        state = result;
-      if (state != ncclSuccess && state != ncclInProgress)
-        end("NCCL failed: {} ({})", ncclGetErrorString(state), ncclGetLastError(comm_));
+      drop_done();
+      if (nccl_->state() == Nccl::State::kFailed)
+        end("NCCL failed in step {}: {}", step_.load(), nccl_->reason());
       if (queued_.empty()) continue;
       const Queued& oldest = queued_.front();
-      if (std::chrono::duration<double>(Clock::now() - oldest.since).count() > timeout_)
+      if (since(oldest.begin) > timeout_)
         end("all_reduce of {} elements (ncclAllReduce) of step {} did not finish in {} s: another rank has "
-            "stopped, "
-            "hangs or computes on; look at the other ranks' last lines. --collective-timeout sets the limit",
+            "stopped, hangs or computes on; look at the other ranks' last lines. --collective-timeout sets "
+            "the "
+            "limit",
             oldest.elements, oldest.step, timeout_);
     }
   }
 
+  void drop_done() {
+    try {
+      while (!queued_.empty() && queued_.front().mark->passed()) queued_.pop_front();
+    } catch (const std::exception& error) {
+      const Queued& oldest = queued_.front();
+      end("the GPU failed at or before the all_reduce of {} elements (ncclAllReduce) of step {}: {}",
+          oldest.elements, oldest.step, error.what());
+    }
+  }
+
+  // Says why and ends the job.
   template <typename... Args>
   void end(fmt::format_string<Args...> format, Args&&... args) const {
-    spdlog::error("rank {}: {}", host_->rank(), fmt::format(format, std::forward<Args>(args)...));
+    fail("rank {}: {}", host_->rank(), fmt::format(format, std::forward<Args>(args)...));
+  }
+  template <typename... Args>
+  void fail(fmt::format_string<Args...> format, Args&&... args) const {
+    spdlog::error(format, std::forward<Args>(args)...);
+    spdlog::default_logger()->flush();
     host_->abort(static_cast<int>(Exit::kFailed));
   }
 
-  using Clock = std::chrono::steady_clock;
   static constexpr auto kWatchEvery = std::chrono::milliseconds(500);
-  struct Queued {
-    std::int64_t elements = 0, step = 0;
-    Clock::time_point since;
-    at::cuda::CUDAEvent done;
-  };
+  static constexpr double kPartingSeconds = 10;
 
   std::atomic<std::int64_t> step_ = 0;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Queued> queued_;  // all-reduces that the device may not have done
   bool ending_ = false;
-  std::thread watchdog_;
   std::unique_ptr<Communicator> host_;
-  c10::DeviceIndex device_;
+  std::unique_ptr<Nccl> nccl_;
   double timeout_;
-  ncclComm_t comm_ = nullptr;
+  std::thread watchdog_;
 };
 
 }  // namespace
 
-std::unique_ptr<Communicator> make_nccl_communicator(std::unique_ptr<Communicator> host, int device_index,
+std::unique_ptr<Communicator> make_nccl_communicator(std::unique_ptr<Communicator> host,
+                                                     std::unique_ptr<Nccl> nccl,
                                                      const CommunicatorOptions& options) {
-  return std::make_unique<NcclCommunicator>(std::move(host), device_index, options);
+  return std::make_unique<NcclCommunicator>(std::move(host), std::move(nccl), options);
 }
 
 }  // namespace relmpi

@@ -9,7 +9,7 @@
 #include "base/torch_headers.h"
 #include "base/units.h"
 #include "dist/devices/gpus.h"
-#include "dist/ranks/backends.h"
+#include "dist/ranks/nccl.h"
 #if RELMPI_CUDA
 #include <c10/cuda/CUDAFunctions.h>
 #endif
@@ -116,7 +116,7 @@ int set_threads(Communicator& communicator, int wanted) {
 std::unique_ptr<Communicator> communicator_for(std::unique_ptr<Communicator> host, at::Device device,
                                                const CommunicatorOptions& options) {
   if (!device.is_cuda() || host->size() == 1) return host;
-  return make_nccl_communicator(std::move(host), device.index(), options);
+  return make_nccl_communicator(std::move(host), make_nccl(device.index()), options);
 }
 
 }  // namespace relmpi

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <mpi.h>
 
+#include <atomic>
+
 #include "base/torch_headers.h"
 #include "dist/devices/mpi_call.h"
 #include "dist/ranks/backends.h"
@@ -147,6 +149,31 @@ TEST(Reducer, ARankWithoutRowsTakesPart) {
   reducer.finish();
   EXPECT_TRUE(x.flat.narrow(0, 0, 8).eq(2).all().item<bool>());
   EXPECT_TRUE(x.flat.narrow(0, 8, 8).eq(3).all().item<bool>());
+}
+
+// Counts the all-reduces that pass.
+class Counting : public Communicator {
+ public:
+  int rank() const override { return world->rank(); }
+  int size() const override { return world->size(); }
+  std::int64_t bucket_bytes() const override { return 32; }
+  void all_reduce(void* data, std::int64_t count, ReduceType type, void* stream) override {
+    ++calls;
+    world->all_reduce(data, count, type, stream);
+  }
+  std::atomic<int> calls = 0;
+};
+
+TEST(Reducer, TakesTheCommunicatorsBucketsAndOneForAllWithoutOverlap) {
+  for (const bool overlap : {true, false}) {
+    Leaves x({8, 8, 8});
+    Counting counting;
+    GradientReducer reducer(counting, x.leaves, x.offsets, x.flat, 24, {.overlap = overlap});
+    x.flat.fill_(1);
+    reducer.finish();
+    EXPECT_TRUE(x.flat.narrow(0, 0, 24).eq(world->size()).all().item<bool>());
+    EXPECT_EQ(counting.calls, world->size() == 1 ? 0 : overlap ? 3 : 1);
+  }
 }
 
 TEST(Reducer, SendsHalfTheBytesInBf16) {

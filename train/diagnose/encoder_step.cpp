@@ -11,12 +11,25 @@ at::Tensor fixed_prompt(const Model& model) {
   return model.config.prompt_length > 0 ? prompt_vectors(*model.parameters) : at::Tensor();
 }
 
+namespace {
+
+// Where the leaves end that the encoder uses: a bucket with others would never be full.
+std::int64_t encoder_end(const Parameters& parameters) {
+  for (std::size_t i = 0; i < parameters.specs().size(); ++i) {
+    const std::string& name = parameters.specs()[i].name;
+    if (!name.starts_with("bert.") && !name.starts_with("dgca.final_norm")) return parameters.offsets()[i];
+  }
+  return parameters.prompt_begin();
+}
+
+}  // namespace
+
 EncoderStep::EncoderStep(const Model& model, Communicator& communicator, const StepOptions& options)
     : model_(model),
       dtype_(dtype_of(options.precision)),
       optimizer_(*model.parameters, options),
       reducer_(communicator, model.parameters->leaves(), model.parameters->offsets(),
-               model.parameters->flat_grad(), model.parameters->prompt_begin(),
+               model.parameters->flat_grad(), encoder_end(*model.parameters),
                {.bucket_bytes = options.bucket_bytes, .dtype = dtype_}),
       prompt_(fixed_prompt(model)),
       direction_(at::randn({model.config.hidden_size}, model.parameters->flat().options()).to(dtype_)),
