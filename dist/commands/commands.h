@@ -9,5 +9,6 @@ void add_devices(Tool& tool);
 void add_environment(Tool& tool);
 void add_allreduce(Tool& tool);
 void add_plan(Tool& tool);
+void add_selftest(Tool& tool);
 
 }  // namespace relmpi

@@ -4,9 +4,9 @@
 
 #include "base/torch_headers.h"
 #include "dist/ranks/communicator.h"
+#include "model/dgca/tiny_model.h"
 #include "tests/data/shard_testing.h"
 #include "tests/input_error.h"
-#include "tests/model/tiny_model.h"
 
 namespace relmpi {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "base/torch_headers.h"
 #include "dist/ranks/backends.h"
-#include "tests/model/tiny_model.h"
+#include "model/dgca/tiny_model.h"
 #include "train/step.h"
 #if RELMPI_CUDA
 #include <c10/cuda/CUDAFunctions.h>

@@ -7,8 +7,8 @@
 #include "base/torch_headers.h"
 #include "model/dgca/leaf_gradients.h"
 #include "model/dgca/predictor.h"
+#include "model/dgca/tiny_model.h"
 #include "model/kernels/own_kernels.h"
-#include "tests/model/tiny_model.h"
 
 namespace relmpi {
 namespace {

@@ -12,9 +12,8 @@
 
 namespace relmpi {
 
-// A folder with a random decoder LLM, H = 48, 6 query and 2 key heads of 16, 260 tokens, context
-// 700; its tokens are the 256 bytes and <|end|> (256), which ends a text. Norms and biases are random too.
-// Removed at the end.
+// A folder with random_llm, whose tokens are the 256 bytes and <|end|> (256), which ends a text. Removed at
+// the end.
 class TinyLlm {
  public:
   // `family`: llama, qwen2 or qwen3.

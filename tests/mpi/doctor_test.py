@@ -47,6 +47,19 @@ class Doctor(unittest.TestCase):
                     wanted = one["bytes"] / (one["latency_us"] * 1e-6) / 1e9 if ranks == 2 else 0  # 2 (R-1)/R = 1
                     self.assertAlmostEqual(one["bus_bandwidth_gb_s"], wanted, delta=1e-6 + wanted * 1e-6)
 
+    def test_selftest_passes_on_the_cpu_and_over_ranks(self):
+        for ranks, sums in ((None, 0), (2, 2)):
+            found = self.document("selftest", "--device", "cpu", ranks=ranks)
+            self.assertEqual(sorted(found), ["checks", "device", "failed", "passed", "skipped"])
+            self.assertEqual((found["device"], found["failed"], found["passed"]), ("cpu", 0, 7 + sums))
+            for check in found["checks"]:
+                self.assertEqual(sorted(check), ["detail", "name", "ok", "skipped"])
+                self.assertNotEqual(check["ok"], check["skipped"])
+                self.assertTrue(check["detail"])
+        text = testing.run("relmpi-doctor", "selftest", "--device", "cpu").stdout
+        self.assertRegex(text, r"(?m)^OK +training fp32 +6 steps: losses differ by")
+        self.assertRegex(text, r"(?m)^skipped +CUDA graphs +needs a GPU$")
+
     def test_wrong_sizes_and_devices(self):
         for option, value, naming in (("--bytes", "64 potatoes", "64 potatoes"), ("--bytes", "-1MiB", "-1MiB"),
                                       ("--device", "tpu", "tpu"), ("--device", "cuda", "no GPU"), ("--device", "cuda:9", "cuda:9"),

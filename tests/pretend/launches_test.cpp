@@ -6,9 +6,9 @@
 
 #include "base/torch_headers.h"
 #include "dist/ranks/backends.h"
+#include "model/dgca/tiny_model.h"
 #include "model/llm/decoder.h"
 #include "tests/model/tiny_llm.h"
-#include "tests/model/tiny_model.h"
 #include "tests/pretend/pretend_device.h"
 #include "train/step.h"
 

@@ -5,9 +5,10 @@
 #include "base/torch_headers.h"
 #include "dist/ranks/backends.h"
 #include "model/dgca/predictor.h"
+#include "model/dgca/tiny_model.h"
 #include "model/kernels/own_kernels.h"
-#include "tests/model/tiny_model.h"
 #include "tests/pretend/pretend_device.h"
+#include "train/selftest/selftest.h"
 #include "train/step.h"
 
 namespace relmpi {
@@ -70,6 +71,13 @@ TEST(PretendDevice, EvaluatesAsTheCpuDoes) {
   EXPECT_TRUE(at::equal(device.best.to(at::kCPU), cpu.best));
   EXPECT_TRUE(at::allclose(device.best_log_p.to(at::kCPU), cpu.best_log_p, 1e-5, 1e-5));
   EXPECT_TRUE(at::allclose(device.alpha.to(at::kCPU), cpu.alpha, 1e-5, 1e-5));
+}
+
+TEST(PretendDevice, PassesTheSelftest) {
+  Communicator alone;
+  const SelftestReport report = run_selftest(alone, pretend_device());
+  EXPECT_EQ(report.failed(), 0) << to_text(report);
+  EXPECT_EQ(report.passed(), 7) << to_text(report);
 }
 
 // The faults that the tests above rely on being seen.

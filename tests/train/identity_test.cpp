@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "base/torch_headers.h"
+#include "model/dgca/tiny_model.h"
 #include "tests/data/shard_testing.h"
 #include "tests/input_error.h"
-#include "tests/model/tiny_model.h"
 
 namespace relmpi {
 namespace {

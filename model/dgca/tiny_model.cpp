@@ -1,4 +1,4 @@
-#include "tests/model/tiny_model.h"
+#include "model/dgca/tiny_model.h"
 
 #include <fmt/format.h>
 

@@ -8,7 +8,8 @@
 
 namespace relmpi {
 
-// A model of 40 tokens, H = 64, 4 heads, 3 candidates, without dropout; the same each time.
+// For tests and for relmpi-doctor selftest: a model of 40 tokens, H = 64, 4 heads, 3 candidates, without
+// dropout; the same each time.
 Model tiny_model(at::Device device, std::int64_t layers = 2);
 
 // Six rows of 9, 8, .. 4 characters for it, with an error each, in host memory.
