@@ -7,6 +7,7 @@
 #include "base/torch_headers.h"
 #include "model/decoding/device_sampling.h"
 #include "model/kernels/own_kernels.h"
+#include "model/llm/decode_graphs.h"
 #include "model/upload.h"
 
 namespace relmpi {
@@ -16,16 +17,21 @@ using Clock = std::chrono::steady_clock;
 
 class Plain : public DecodingMethod {
  public:
-  Plain(Decoder& decoder, const SamplingOptions& sampling, std::uint64_t seed)
-      : decoder_(decoder), sampling_(sampling), seed_(seed) {
+  Plain(Decoder& decoder, const SamplingOptions& sampling, std::uint64_t seed, RecorderFactory graphs)
+      : decoder_(decoder), sampling_(sampling), seed_(seed), make_recorder_(std::move(graphs)) {
     sampling_.validate();
   }
 
   std::string_view name() const override { return "plain"; }
 
   void start(std::span<const Sequence> batch, std::int64_t capacity) override {
+    const auto sequences = std::ssize(batch);
+    if (graphs_ && cache_->sequences() == sequences && cache_->capacity() >= capacity) return cache_->clear();
+    graphs_.reset();
     cache_.reset();  // before the next one is there: both may not fit
-    cache_ = decoder_.make_cache(static_cast<std::int64_t>(batch.size()), capacity);
+    cache_ = decoder_.make_cache(sequences, capacity);
+    if (auto recorder = make_recorder_ ? make_recorder_(cache_->keys(0).device()) : nullptr)
+      graphs_.emplace(decoder_, *cache_, std::move(recorder));
   }
 
   // One forward pass over what the texts have beyond the cache.
@@ -39,10 +45,7 @@ class Plain : public DecodingMethod {
       batch.push_back({text->slot, std::span(text->tokens).subspan(cached)});
       last_rows.push_back(row += static_cast<std::int64_t>(batch.back().tokens.size()));
     }
-    at::Tensor hidden = decoder_.forward(batch, *cache_).last;
-    if (hidden.size(0) > static_cast<std::int64_t>(active.size()))
-      hidden = hidden.index_select(0, upload({last_rows}, hidden.device())[0]);
-    std::vector<Advance> advances = choose(decoder_.logits(hidden), active);
+    std::vector<Advance> advances = choose(logits(batch, last_rows), active);
     ++figures_.target_calls;
     figures_.target_seconds += std::chrono::duration<double>(Clock::now() - start).count();
     return advances;
@@ -55,6 +58,15 @@ class Plain : public DecodingMethod {
   Figures figures() const override { return figures_; }
 
  private:
+  // Of the last row of each text.
+  at::Tensor logits(const std::vector<NewTokens>& batch, const std::vector<std::int64_t>& last_rows) {
+    const bool one_each = last_rows.back() + 1 == std::ssize(batch);
+    if (graphs_ && one_each) return graphs_->logits(batch);
+    const at::Tensor hidden = decoder_.forward(batch, *cache_).last;
+    if (one_each) return decoder_.logits(hidden);
+    return decoder_.logits(hidden.index_select(0, upload({last_rows}, hidden.device())[0]));
+  }
+
   std::vector<Advance> choose(const at::Tensor& logits, std::span<const Sequence* const> active) const {
     std::vector<std::span<const std::int32_t>> histories;
     std::vector<double> uniforms;
@@ -80,15 +92,17 @@ class Plain : public DecodingMethod {
   Decoder& decoder_;
   SamplingOptions sampling_;
   std::uint64_t seed_;
+  RecorderFactory make_recorder_;
   std::optional<KvCache> cache_;
+  std::optional<DecodeGraphs> graphs_;  // of this cache
   Figures figures_;
 };
 
 }  // namespace
 
 std::unique_ptr<DecodingMethod> plain_method(Decoder& decoder, const SamplingOptions& sampling,
-                                             std::uint64_t seed) {
-  return std::make_unique<Plain>(decoder, sampling, seed);
+                                             std::uint64_t seed, RecorderFactory graphs) {
+  return std::make_unique<Plain>(decoder, sampling, seed, std::move(graphs));
 }
 
 }  // namespace relmpi

@@ -2,16 +2,10 @@
 
 #include "base/torch_headers.h"
 #include "model/dgca/leaf_gradients.h"
-#if RELMPI_CUDA
-#include <ATen/cuda/CUDAGraph.h>
-#include <c10/cuda/CUDAFunctions.h>
-#include <c10/cuda/CUDAGuard.h>
-#include <c10/cuda/CUDAStream.h>
-#endif
+#include "model/graph_recorder.h"
 
 namespace relmpi {
 
-#if RELMPI_CUDA
 namespace {
 
 using torch::autograd::AutogradContext;
@@ -26,7 +20,7 @@ struct Captured {
   at::Tensor prompt;       // leaf with a gradient; undefined without prompts
   at::Tensor hidden;       // (B * S, H), written by `forward`
   at::Tensor grad_hidden;  // read by `backward`
-  at::cuda::CUDAGraph forward, backward;
+  std::function<void()> forward, backward;
 };
 
 // The encoder's inputs alone, copied.
@@ -57,25 +51,27 @@ class Replay : public torch::autograd::Function<Replay> {
     context->saved_data["graph"] = reinterpret_cast<std::int64_t>(graph.get());
     copy_into(inputs, graph->inputs);
     if (prompt.defined()) graph->prompt.detach().copy_(prompt);
-    graph->forward.replay();
+    graph->forward();
     return graph->hidden.detach();
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
     auto& graph = *reinterpret_cast<Captured*>(context->saved_data["graph"].toInt());
     graph.grad_hidden.copy_(grads[0]);
-    graph.backward.replay();
+    graph.backward();
     return {graph.prompt.defined() ? graph.prompt.grad().clone() : at::Tensor(), {}, {}, {}};
   }
 };
 
-class CudaGraphs : public GraphedEncoder {
+class Graphed : public GraphedEncoder {
  public:
-  CudaGraphs(const Parameters& parameters, const ModelConfig& config, at::ScalarType dtype)
+  Graphed(const Parameters& parameters, const ModelConfig& config, at::ScalarType dtype,
+          std::unique_ptr<GraphRecorder> recorder)
       : parameters_(parameters),
         config_(config),
         dtype_(dtype),
-        anchor_(at::zeros({}, parameters.flat().options()).requires_grad_(true)) {}
+        anchor_(at::zeros({}, parameters.flat().options()).requires_grad_(true)),
+        recorder_(std::move(recorder)) {}
 
   at::Tensor encode(const Weights& weights, const Inputs& inputs, const at::Tensor& prompt) override {
     const std::shared_ptr<Captured> graph = graph_for(inputs, prompt);
@@ -109,17 +105,14 @@ class CudaGraphs : public GraphedEncoder {
     }
     graph->grad_hidden = at::zeros({inputs.rows * inputs.width, config_.hidden_size},
                                    parameters_.flat().options().dtype(dtype_));
-    c10::cuda::device_synchronize();
-    if (!stream_) stream_ = c10::cuda::getStreamFromPool(false, parameters_.device().index());
-    const c10::cuda::CUDAStreamGuard guard(*stream_);
-    record(graph->forward, [&] {
+    graph->forward = recorder_->record([&] {
       const Weights weights = make_weights(parameters_, config_, dtype_);
       const auto gradients = std::make_shared<LeafGradients>(parameters_.device());
       const at::Tensor leaf =
           prompt.defined() ? use_leaf(graph->prompt, graph->prompt.detach(), gradients) : prompt;
       graph->hidden = relmpi::encode(weights, config_, graph->inputs, leaf, Mode::kTrain);
     });
-    record(graph->backward, [&] {
+    graph->backward = recorder_->record([&] {
       if (graph->prompt.defined()) graph->prompt.mutable_grad().zero_();
       graph->hidden.backward(graph->grad_hidden);
     });
@@ -127,40 +120,21 @@ class CudaGraphs : public GraphedEncoder {
     return graph;
   }
 
-  // What `work` launches, as a graph. Other threads (the loader's, which pins memory) may go on meanwhile.
-  void record(at::cuda::CUDAGraph& graph, const std::function<void()>& work) {
-    graph.capture_begin(pool_, cudaStreamCaptureModeThreadLocal);
-    try {
-      work();
-    } catch (...) {
-      try {
-        graph.capture_end();
-      } catch (const c10::Error&) {  // the first error is the one that says why
-      }
-      throw;
-    }
-    graph.capture_end();
-  }
-
   const Parameters& parameters_;
   const ModelConfig config_;
   at::ScalarType dtype_;
   at::Tensor anchor_;
-  at::cuda::MempoolId_t pool_ = at::cuda::graph_pool_handle();
-  std::optional<c10::cuda::CUDAStream> stream_;
+  std::unique_ptr<GraphRecorder> recorder_;
   std::map<std::pair<std::int64_t, std::int64_t>, std::shared_ptr<Captured>> graphs_;
   std::size_t captured_ = 0;
 };
 
 }  // namespace
-#endif
 
 std::unique_ptr<GraphedEncoder> make_graphed_encoder(const Parameters& parameters, const ModelConfig& config,
                                                      at::ScalarType dtype) {
-#if RELMPI_CUDA
-  if (parameters.device().is_cuda()) return std::make_unique<CudaGraphs>(parameters, config, dtype);
-#endif
-  (void)config, (void)dtype;
+  if (auto recorder = make_graph_recorder(parameters.device()))
+    return std::make_unique<Graphed>(parameters, config, dtype, std::move(recorder));
   spdlog::warn("--cuda-graphs has no effect on {}", parameters.device().str());
   return nullptr;
 }

@@ -45,8 +45,8 @@ bool equally_long(const std::vector<Segment>& segments) {
 // All segments at once: a decoding step, or drafts that are checked.
 at::Tensor attend_batch(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
                         const AttentionPlan& plan) {
-  const auto batch = static_cast<std::int64_t>(plan.segments.size());
-  const std::int64_t count = plan.segments[0].count, heads = queries.size(1), size = queries.size(2);
+  const std::int64_t count = plan.together, batch = queries.size(0) / count, heads = queries.size(1),
+                     size = queries.size(2);
   const auto seen = [&](const at::Tensor& cache) {
     const at::Tensor wanted = cache.narrow(2, 0, plan.masks[0].size(3));
     return plan.chosen.defined() ? wanted.index_select(0, plan.chosen) : wanted;
@@ -66,6 +66,18 @@ at::Tensor mask_of(const Segment& segment, std::int64_t group, const at::Tensor&
   return added_mask(seen.repeat({1, 1, group, 1}), x.scalar_type());
 }
 
+// `starts` (batch), from where each segment's `count` rows go on.
+AttentionPlan together(AttentionPlan plan, const at::Tensor& starts, std::int64_t count, std::int64_t slots,
+                       const CacheShape& cache, const at::Tensor& x) {
+  const auto longs = x.options().dtype(at::kLong);
+  const at::Tensor positions = starts.unsqueeze(1) + at::arange(count, longs);
+  const at::Tensor seen = (at::arange(slots, longs) <= positions.unsqueeze(2)).unsqueeze(1);
+  const at::Tensor of_group = count > 1 ? seen.repeat({1, 1, cache.group, 1}) : seen;
+  plan.masks = {added_mask(of_group.repeat_interleave(cache.kv_heads, 0), x.scalar_type())};
+  plan.together = count;
+  return plan;
+}
+
 AttentionPlan plan_together(AttentionPlan plan, const CacheShape& cache, const at::Tensor& x) {
   const std::int64_t count = plan.segments[0].count;
   std::vector<std::int64_t> chosen, starts;
@@ -79,13 +91,7 @@ AttentionPlan plan_together(AttentionPlan plan, const CacheShape& cache, const a
   }
   const auto there = upload({chosen, starts}, x.device());
   if (!every) plan.chosen = there[0];
-  const auto longs = x.options().dtype(at::kLong);
-  const at::Tensor positions = there[1].unsqueeze(1) + at::arange(count, longs);
-  const at::Tensor seen = (at::arange(slots, longs) <= positions.unsqueeze(2)).unsqueeze(1);
-  const at::Tensor of_group = count > 1 ? seen.repeat({1, 1, cache.group, 1}) : seen;
-  plan.masks = {added_mask(of_group.repeat_interleave(cache.kv_heads, 0), x.scalar_type())};
-  plan.together = true;
-  return plan;
+  return together(std::move(plan), there[1], count, slots, cache, x);
 }
 
 }  // namespace
@@ -101,7 +107,7 @@ AttentionPlan plan_attention(std::vector<Segment> segments, const CacheShape& ca
 
 at::Tensor cached_attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
                             const AttentionPlan& plan) {
-  if (plan.together) return attend_batch(queries, keys, values, plan);
+  if (plan.together > 0) return attend_batch(queries, keys, values, plan);
   std::vector<at::Tensor> parts;
   for (std::size_t i = 0; i < plan.segments.size(); ++i) {
     const Segment& segment = plan.segments[i];
@@ -112,6 +118,11 @@ at::Tensor cached_attention(const at::Tensor& queries, const at::Tensor& keys, c
 }
 
 }  // namespace portable
+
+AttentionPlan plan_step(const at::Tensor& positions, const at::Tensor& chosen, std::int64_t slots,
+                        const CacheShape& cache, const at::Tensor& x) {
+  return together({.segments = {}, .masks = {}, .chosen = chosen}, positions, 1, slots, cache, x);
+}
 
 AttentionPlan plan_attention(std::vector<Segment> segments, const CacheShape& cache, const at::Tensor& x) {
   if (!has_row_loops(x)) return portable::plan_attention(std::move(segments), cache, x);

@@ -21,15 +21,21 @@ struct CacheShape {
 // What the attention of all layers on one device needs to know of the new rows.
 struct AttentionPlan {
   std::vector<Segment> segments;  // cover the N rows in order, each with a sequence of its own
-  // For libtorch's attention, which takes equally long segments at once. Masks are added to the scores of the
-  // rows of a group, (batch * kv_heads or 1, 1, group * rows of each, slots).
-  bool together = false;
+  // For libtorch's attention, which takes equally long segments at once: how many rows each has; 0 = one
+  // segment at a time. Masks are added to the scores of the rows of a group,
+  // (batch * kv_heads or 1, 1, group * rows of each, slots).
+  std::int64_t together = 0;
   std::vector<at::Tensor> masks;  // one if together, else one a segment; undefined: none is needed
   at::Tensor chosen;  // (segments) int64, undefined if they are all sequences of the cache, in order
 };
 
 // For tensors like `x` (its device and dtype).
 AttentionPlan plan_attention(std::vector<Segment> segments, const CacheShape& cache, const at::Tensor& x);
+
+// One row each of N sequences, from what lies on their device alone: `positions` (N) and `chosen` (N) int64, the
+// latter undefined if they are all sequences of the cache, in order. The rows see no slot from `slots` on.
+AttentionPlan plan_step(const at::Tensor& positions, const at::Tensor& chosen, std::int64_t slots,
+                        const CacheShape& cache, const at::Tensor& x);
 
 // Causal attention of new rows over the cache, which holds their own keys and values already:
 // softmax(q K^T / sqrt(head_dim)) V over the slots 0 .. position of the row's sequence (Vaswani et al. 2017),

@@ -31,20 +31,6 @@ at::Tensor project(const at::Tensor& x, const at::Tensor& weight, const at::Tens
   return residual.defined() && !in_place ? y.add_(residual) : y;
 }
 
-void check_tokens(const std::vector<NewTokens>& batch, const KvCache& cache, const LlmConfig& config) {
-  std::vector<bool> there(static_cast<std::size_t>(cache.sequences()), false);
-  for (const NewTokens& part : batch) {
-    RELMPI_CHECK(part.sequence >= 0 && part.sequence < cache.sequences());
-    RELMPI_CHECK(!there[static_cast<std::size_t>(part.sequence)], "sequence {} appears twice", part.sequence);
-    there[static_cast<std::size_t>(part.sequence)] = true;
-    const auto count = static_cast<std::int64_t>(part.tokens.size());
-    if (cache.length(part.sequence) + count > cache.capacity())
-      throw InputError("sequence {} would have {} tokens; the key and value cache has room for {}",
-                       part.sequence, cache.length(part.sequence) + count, cache.capacity());
-    config.demand_in_vocabulary(part.tokens);
-  }
-}
-
 // The new tokens of a pass, one below the other.
 struct Rows {
   std::vector<std::int64_t> tokens, sequences, positions;
@@ -63,6 +49,11 @@ Rows pack(const std::vector<NewTokens>& batch, const KvCache& cache) {
     for (std::int64_t i = 0; i < count; ++i) rows.positions.push_back(start + i);
   }
   return rows;
+}
+
+CacheShape cache_shape(const KvCache& cache, const LlmConfig& config) {
+  const std::int64_t kv_heads = config.num_key_value_heads;
+  return {cache.sequences(), kv_heads, config.num_attention_heads / kv_heads};
 }
 
 }  // namespace
@@ -91,15 +82,27 @@ KvCache Decoder::make_cache(std::int64_t sequences, std::int64_t capacity) const
   return {config_, places_, dtype_, sequences, capacity};
 }
 
+void Decoder::check(const std::vector<NewTokens>& batch, const KvCache& cache) const {
+  std::vector<bool> there(static_cast<std::size_t>(cache.sequences()), false);
+  for (const NewTokens& part : batch) {
+    RELMPI_CHECK(part.sequence >= 0 && part.sequence < cache.sequences());
+    RELMPI_CHECK(!there[static_cast<std::size_t>(part.sequence)], "sequence {} appears twice", part.sequence);
+    there[static_cast<std::size_t>(part.sequence)] = true;
+    const auto count = static_cast<std::int64_t>(part.tokens.size());
+    if (cache.length(part.sequence) + count > cache.capacity())
+      throw InputError("sequence {} would have {} tokens; the key and value cache has room for {}",
+                       part.sequence, cache.length(part.sequence) + count, cache.capacity());
+    config_.demand_in_vocabulary(part.tokens);
+  }
+}
+
 Decoder::SlotPlan Decoder::plan_slot(std::size_t slot, const std::vector<Segment>& segments, RowPlaces places,
                                      const KvCache& cache) {
   const at::Tensor like = at::empty({0}, at::TensorOptions(places_.devices[slot]).dtype(dtype_));
-  const std::int64_t kv_heads = config_.num_key_value_heads;
-  const CacheShape shape{cache.sequences(), kv_heads, config_.num_attention_heads / kv_heads};
   const RopeTable& table = rope(slot, cache.capacity());
   if (!has_row_loops(like))
     places.angles = portable::angles_of_rows(table.cosines, table.sines, places.positions);
-  return {std::move(places), plan_attention(segments, shape, like), table};
+  return {std::move(places), plan_attention(segments, cache_shape(cache, config_), like), table};
 }
 
 const RopeTable& Decoder::rope(std::size_t slot, std::int64_t positions) {
@@ -119,7 +122,7 @@ at::Tensor Decoder::to_slot(const at::Tensor& x, std::size_t slot) {
 Hidden Decoder::forward(const std::vector<NewTokens>& batch, KvCache& cache,
                         const std::vector<std::int64_t>& layers) {
   const at::NoGradGuard no_grad;
-  check_tokens(batch, cache, config_);
+  check(batch, cache);
   const Rows rows = pack(batch, cache);
   RELMPI_CHECK(!rows.segments.empty(), "a forward pass without tokens");
   for (const std::int64_t layer : layers)
@@ -145,6 +148,19 @@ Hidden Decoder::forward(const std::vector<NewTokens>& batch, KvCache& cache,
   for (const Segment& segment : rows.segments) cache.advance(segment.sequence, segment.count);
   out.last = to_slot(x, places_.head);
   return out;
+}
+
+at::Tensor Decoder::step_logits(const StepInputs& step, const KvCache& cache) const {
+  const at::NoGradGuard no_grad;
+  at::Tensor x = weights_.embedding.index_select(0, step.tokens);
+  RELMPI_CHECK(places_.devices.size() == 1 && !has_row_loops(x));
+  const SlotPlan slot{
+      {step.sequences, step.positions,
+       portable::angles_of_rows(step.rope.cosines, step.rope.sines, step.positions)},
+      plan_step(step.positions, step.all ? at::Tensor() : step.sequences, step.slots, cache_shape(cache, config_), x),
+      step.rope};
+  for (std::size_t i = 0; i < weights_.layers.size(); ++i) x = run_layer(i, x, slot, cache);
+  return logits(x);
 }
 
 at::Tensor Decoder::run_layer(std::size_t index, const at::Tensor& x, const SlotPlan& slot,

@@ -30,6 +30,14 @@ struct Hidden {
   std::map<std::int64_t, at::Tensor> after;  // (N, H) after the layers asked for; 0 = the embeddings
 };
 
+// One new token each of N sequences, where a step that nothing on the host decides finds it.
+struct StepInputs {
+  at::Tensor tokens, sequences, positions;  // (N) int64 on the decoder's device
+  bool all = false;        // the sequences are all of the cache's, in order
+  std::int64_t slots = 0;  // of the cache that attention reads: more than every position
+  RopeTable rope;          // of the cache's positions
+};
+
 // A decoder LLM for inference: Llama (Touvron et al. 2023), Qwen2 or Qwen3.
 //
 // Rows of sequences of different lengths are packed, never padded. On a CPU in fp32 and bf16, a pass of up to
@@ -54,6 +62,17 @@ class Decoder {
   Hidden forward(const std::vector<NewTokens>& batch, KvCache& cache,
                  const std::vector<std::int64_t>& layers = {});
 
+  // Throws InputError as forward() does, and changes nothing.
+  void check(const std::vector<NewTokens>& batch, const KvCache& cache) const;
+
+  // A decoding step as work of one device alone, the same whatever the inputs' values are, to be recorded as a
+  // graph: forward() and logits() on the general path, (N, V) fp32. Only for a decoder whose layers all lie on
+  // one device. Checks no values and does not advance the cache.
+  at::Tensor step_logits(const StepInputs& step, const KvCache& cache) const;
+
+  // Angles of at least the first `positions` positions, for the layers of a slot.
+  const RopeTable& rope(std::size_t slot, std::int64_t positions);
+
   // Final norm, then head, of hidden rows (N, H) from any layer and device: (N, V) fp32 on the head's device.
   at::Tensor logits(const at::Tensor& hidden) const;
 
@@ -67,7 +86,6 @@ class Decoder {
   at::Tensor to_slot(const at::Tensor& x, std::size_t slot);
   at::Tensor run_layer(std::size_t index, const at::Tensor& x, const SlotPlan& slot,
                        const KvCache& cache) const;
-  const RopeTable& rope(std::size_t slot, std::int64_t positions);
 
   LlmConfig config_;
   at::ScalarType dtype_;

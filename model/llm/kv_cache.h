@@ -30,6 +30,8 @@ class KvCache {
 
   // Forgets what comes after the first `length` tokens; nothing is copied.
   void truncate(std::int64_t sequence, std::int64_t length);
+  // Forgets all sequences; the memory stays.
+  void clear() { lengths_.assign(lengths_.size(), 0); }
   // Counts tokens whose keys and values are there now.
   void advance(std::int64_t sequence, std::int64_t tokens);
 

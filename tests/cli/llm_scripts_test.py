@@ -87,11 +87,12 @@ class LlmBench(unittest.TestCase):
         script = load("llm-bench")
         script.Side = lambda name, words, environment: [str(word) for word in words]
         for device, compiled in (("cpu", False), ("cuda", True)):
-            given = argparse.Namespace(model="m", threads=2, device=device, compile=compiled)
+            given = argparse.Namespace(model="m", threads=2, device=device, compile=compiled, cuda_graphs=compiled)
             theirs, ours = script.transformers(given, "bf16"), script.relmpi(given, "bf16")
             for words in (theirs, ours):
                 self.assertEqual(words[words.index("--device") + 1], device)
             self.assertEqual("--compile" in theirs, compiled)
+            self.assertEqual("--cuda-graphs" in ours, compiled)
 
     def test_a_side_that_ends_is_told(self):
         script = load("llm-bench")

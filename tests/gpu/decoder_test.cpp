@@ -63,5 +63,31 @@ TEST_F(DecoderOnGpu, AModelIsOpenedByItsDeviceMap) {
   EXPECT_EQ(answers[1].ids.size(), 8U);
 }
 
+// Three texts over a border between two graphs, greedy and drawn, and again in the same cache.
+TEST_F(DecoderOnGpu, GraphsAnswerAsSingleKernelsDo) {
+  const TinyLlm tiny;
+  const LlmFolder folder = open_llm_folder(tiny.folder());
+  const LlmConfig config = tiny.decoder().config();
+  Decoder decoder(tiny.folder(), config, at::kFloat, one_place(config, {at::kCUDA, 0}));
+  std::vector<Request> requests;
+  for (const auto& ids : kTexts) requests.push_back({ids, static_cast<std::int64_t>(requests.size())});
+  for (const double temperature : {0.0, 0.8}) {
+    const auto answers = [&](DecodingMethod& method) {
+      return generate(folder, method, requests, {.max_new_tokens = 80, .ignore_end = true});
+    };
+    int recorders = 0;
+    const auto graphs = plain_method(decoder, {.temperature = temperature}, 7, [&](c10::Device device) {
+      ++recorders;
+      return make_graph_recorder(device);
+    });
+    const auto wanted = answers(*plain_method(decoder, {.temperature = temperature}, 7));
+    for (int batch = 0; batch < 2; ++batch) {
+      const auto got = answers(*graphs);
+      for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_EQ(got[i].ids, wanted[i].ids) << i;
+    }
+    EXPECT_EQ(recorders, 1);
+  }
+}
+
 }  // namespace
 }  // namespace relmpi

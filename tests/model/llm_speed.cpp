@@ -56,7 +56,7 @@ double triad_of(at::Device device) {
   return best;
 }
 
-nlohmann::json measure(Llm& llm, const nlohmann::json& wanted) {
+nlohmann::json measure(const Llm& llm, DecodingMethod& method, const nlohmann::json& wanted) {
   const auto length = wanted.at("prompt").get<std::int64_t>();
   const auto batch = wanted.at("batch").get<std::int64_t>();
   GenerationOptions options;
@@ -70,7 +70,7 @@ nlohmann::json measure(Llm& llm, const nlohmann::json& wanted) {
     requests.push_back(std::move(request));
   }
   const auto start = Clock::now();
-  const auto answers = generate(llm.folder, *plain_method(llm.decoder), requests, options);
+  const auto answers = generate(llm.folder, method, requests, options);
   const double whole = since(start);
   // The last prompt's first token ends the prefill of all.
   const double prefill = answers.back().ttft;
@@ -85,6 +85,7 @@ struct SpeedOptions {
   LlmPlacement where;
   std::string model, device = "cpu";
   int threads = 0;
+  bool cuda_graphs = false;
 };
 
 void add_options(CLI::App& app, SpeedOptions& options) {
@@ -92,6 +93,7 @@ void add_options(CLI::App& app, SpeedOptions& options) {
   app.add_option("--dtype", options.where.dtype);
   app.add_option("--device", options.device)->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--threads", options.threads);
+  app.add_flag("--cuda-graphs", options.cuda_graphs);
 }
 
 int run(const SpeedOptions& options, Invocation&) {
@@ -104,9 +106,11 @@ int run(const SpeedOptions& options, Invocation&) {
   for (const Gpu& gpu : gpus(on_gpu ? 0 : -1)) free[Place::gpu(gpu.id)] = gpu.memory_free;
   LlmPlan plan = plan_llm(folder.config, where, {}, free);
   Llm llm = load_llm(std::move(folder), std::move(plan));
+  const auto method = plain_method(llm.decoder, {}, 0,
+                                   options.cuda_graphs ? RecorderFactory(&make_graph_recorder) : RecorderFactory());
   std::string line;
   while (std::getline(std::cin, line)) {
-    nlohmann::json row = measure(llm, nlohmann::json::parse(line));
+    nlohmann::json row = measure(llm, *method, nlohmann::json::parse(line));
     row["triad_bytes_per_s"] = triad_of(at::Device(options.device));
     fmt::print("{}\n", row.dump());
     std::fflush(stdout);

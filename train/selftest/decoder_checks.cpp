@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "base/torch_headers.h"
+#include "model/llm/decode_graphs.h"
 #include "model/llm/decoder.h"
 #include "model/llm/random_llm.h"
 #include "model/safetensors.h"
@@ -70,13 +71,36 @@ std::string decoding_equals_the_cpus(at::Device device, at::ScalarType dtype, do
   return figures;
 }
 
+// Steps of three texts, then of two of them, each the first, a recorded and a replayed one.
+std::string graphs_equal_eager_steps(at::Device device) {
+  if (!device.is_cuda()) throw Skip("needs a GPU");
+  const RandomFolder folder("qwen3");
+  const LlmConfig config = load_llm_config(folder.path() / "config.json");
+  Decoder decoder(folder.path(), config, at::kFloat, one_place(config, device));
+  KvCache cache = decoder.make_cache(3, 40), wanted_cache = decoder.make_cache(3, 40);
+  DecodeGraphs graphs(decoder, cache, make_graph_recorder(device));
+  const std::vector<std::int32_t> tokens{17, 4, 200, 31};
+  std::vector<at::Tensor> found, wanted;
+  for (const std::int64_t texts : {3, 2})
+    for (std::size_t step = 0; step < 6; ++step) {
+      std::vector<NewTokens> batch;
+      for (std::int64_t i = 0; i < texts; ++i)
+        batch.push_back({i, std::span(tokens).subspan((step + static_cast<std::size_t>(i)) % 4, 1)});
+      found.push_back(graphs.logits(batch).clone());
+      wanted.push_back(decoder.logits(decoder.forward(batch, wanted_cache).last));
+    }
+  if (graphs.recorded() != 2) throw Fault("no graph could be recorded; the warning says why");
+  return within("logits differ by", relative_error(at::cat(found), at::cat(wanted)), 1e-5);
+}
+
 }  // namespace
 
 // The weights are rounded too: 2e-2 in bf16 and 3e-3 in fp16 are usual.
 std::vector<Check> decoder_checks(at::Device device) {
   return {{"decoding fp32", [=] { return decoding_equals_the_cpus(device, at::kFloat, 1e-5); }},
           {"decoding bf16", [=] { return decoding_equals_the_cpus(device, at::kBFloat16, 6e-2); }},
-          {"decoding fp16", [=] { return decoding_equals_the_cpus(device, at::kHalf, 1e-2); }}};
+          {"decoding fp16", [=] { return decoding_equals_the_cpus(device, at::kHalf, 1e-2); }},
+          {"decoding graphs", [=] { return graphs_equal_eager_steps(device); }}};
 }
 
 }  // namespace relmpi

@@ -126,7 +126,7 @@ std::vector<Check> training_checks(at::Device device) {
   for (const std::string precision : {"fp32", "bf16", "fp16"})
     checks.push_back({"training " + precision, [=] { return training_equals_the_cpus(device, precision); }});
   checks.push_back({"loss scaling", [=] { return overflow_is_skipped(device); }});
-  checks.push_back({"CUDA graphs", [=] { return graphs_equal_eager_steps(device); }});
+  checks.push_back({"training graphs", [=] { return graphs_equal_eager_steps(device); }});
   return checks;
 }
 
