@@ -12,23 +12,34 @@ namespace relmpi {
 
 using Json = nlohmann::json;
 
-Json parse_json(std::string_view bytes, const std::string& name) {
+namespace {
+
+template <typename Document>
+Document parse(std::string_view bytes, const std::string& name) {
   std::vector<std::set<std::string>> keys;  // of the objects that are open
-  const auto check = [&](int depth, Json::parse_event_t event, Json& parsed) {
-    using Event = Json::parse_event_t;
+  const auto check = [&](int depth, typename Document::parse_event_t event, Document& parsed) {
+    using Event = typename Document::parse_event_t;
     if (depth >= kJsonDepth && (event == Event::object_start || event == Event::array_start))
       throw InputError("{}: arrays and objects are nested more than {} deep", name, kJsonDepth);
     if (event == Event::object_start) keys.emplace_back();
     if (event == Event::object_end) keys.pop_back();
-    if (event == Event::key && !keys.back().insert(parsed.get<std::string>()).second)
+    if (event == Event::key && !keys.back().insert(parsed.template get<std::string>()).second)
       throw InputError("{}: the key {} appears twice in one object; keep one of them", name, parsed.dump());
     return true;
   };
   try {
-    return Json::parse(bytes, check);
+    return Document::parse(bytes, check);
   } catch (const Json::exception& error) {
     throw InputError("{}: not a JSON document: {}", name, error.what());
   }
+}
+
+}  // namespace
+
+Json parse_json(std::string_view bytes, const std::string& name) { return parse<Json>(bytes, name); }
+
+nlohmann::ordered_json parse_ordered_json(std::string_view bytes, const std::string& name) {
+  return parse<nlohmann::ordered_json>(bytes, name);
 }
 
 bool is_whole_number(const Json& value) {

@@ -14,6 +14,8 @@ constexpr int kJsonDepth = 64;
 // JSON, for more than kJsonDepth levels, and for a key that one object has twice (one of the two would be
 // dropped in silence).
 nlohmann::json parse_json(std::string_view bytes, const std::string& name);
+// The same with the keys in the file's order.
+nlohmann::ordered_json parse_ordered_json(std::string_view bytes, const std::string& name);
 
 // Whether it is an integer that std::int64_t holds. The library's own conversion takes fractions and numbers
 // beyond the range as well, and for the latter the result is undefined.

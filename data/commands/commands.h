@@ -12,5 +12,6 @@ void add_shard(Tool& tool);
 void add_inspect(Tool& tool);
 void add_bench(Tool& tool);
 void add_tokenize(Tool& tool);
+void add_chat(Tool& tool);
 
 }  // namespace relmpi

@@ -8,7 +8,8 @@ int main(int argc, char** argv) {
             "fast this\n"
             "machine makes and reads shards.\n"
             "`relmpi-data COMMAND --help` explains each.");
-  for (auto* add : {add_vocab, add_confusion, add_noise, add_tokenize, add_shard, add_inspect, add_bench})
+  for (auto* add :
+       {add_vocab, add_confusion, add_noise, add_tokenize, add_chat, add_shard, add_inspect, add_bench})
     add(tool);
   return tool.run(argc, argv);
 }

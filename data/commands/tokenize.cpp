@@ -80,10 +80,10 @@ class BpeLines final : public LineTokenizer {
   }
 
  private:
-  // A line is one message of the user, or a conversation as a JSON array.
+  // A line is one message of the user, or a conversation as JSON.
   std::string prompt(const std::string& line) const {
-    const auto messages = parse_messages(line);
-    return chat_->render(messages ? *messages : std::vector<ChatMessage>{{"user", line}}, true);
+    const auto conversation = parse_conversation(line, "conversation");
+    return chat_->render(conversation ? *conversation : user_says(line));
   }
 
   static void warn(const std::vector<DroppedByte>& dropped, std::int64_t line) {

@@ -1,161 +1,166 @@
 #include "data/tokenizers/chat_template.h"
 
-#include <nlohmann/json.hpp>
+#include <ctime>
+#include <mutex>
+#include <set>
+#include <vector>
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/json_fields.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "data/jinja/python_text.h"
+#include "data/tokenizers/special_tokens.h"
 
 namespace relmpi {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
-constexpr const char* kSmolLm2System = "You are a helpful AI assistant named SmolLM, trained by Hugging Face";
-constexpr const char* kQwen2System = "You are a helpful assistant.";
-constexpr const char* kQwen25System = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.";
+// A template's source and where it is from. `name`: of named templates.
+struct Found {
+  std::string source, file, name;
+};
 
-// The system message of a conversation that has none; "" for none.
-const char* default_system(ChatFamily family) {
-  switch (family) {
-    case ChatFamily::kSmolLm2:
-      return kSmolLm2System;
-    case ChatFamily::kQwen2:
-      return kQwen2System;
-    case ChatFamily::kQwen25:
-      return kQwen25System;
-    case ChatFamily::kChatMl:
-    case ChatFamily::kQwen3:
-      break;
+// The field "chat_template" of a JSON file: a text, or a list of named ones.
+std::vector<Found> in_json(const fs::path& file) {
+  if (!fs::exists(file)) return {};
+  const Json document = parse_ordered_json(read_file(file), file.string());
+  if (!document.is_object()) throw InputError("{}: an object was expected", file.string());
+  const Json source = document.value("chat_template", Json());
+  if (source.is_null()) return {};
+  if (source.is_string()) return {{source.get<std::string>(), file.string(), "default"}};
+  std::vector<Found> out;
+  for (std::size_t i = 0; source.is_array() && i < source.size(); ++i) {
+    const Json &name = source[i].value("name", Json()), &text = source[i].value("template", Json());
+    if (!name.is_string() || !text.is_string())
+      throw InputError("{}: chat_template[{}] must have the texts \"name\" and \"template\"", file.string(),
+                       i);
+    out.push_back(
+        {text.get<std::string>(), file.string() + ": " + name.get<std::string>(), name.get<std::string>()});
   }
-  return "";
+  if (out.empty())
+    throw InputError("{}: chat_template is neither a text nor a list of named ones", file.string());
+  return out;
 }
 
-std::string turn(const std::string& role, const std::string& content) {
-  return "<|im_start|>" + role + "\n" + content + "<|im_end|>\n";
+std::vector<Found> in_folder(const fs::path& folder) {
+  const fs::path jinja = folder / "chat_template.jinja";
+  if (fs::exists(jinja)) return {{read_file(jinja), jinja.string(), "default"}};
+  for (const char* name : {"tokenizer_config.json", "chat_template.json"})
+    if (auto found = in_json(folder / name); !found.empty()) return found;
+  throw InputError(
+      "{}: no chat template (neither chat_template.jinja nor the field \"chat_template\" in "
+      "tokenizer_config.json): the model may not be one for conversations; write the prompts out as plain "
+      "text, without --chat, or name a template with --template FILE",
+      folder.empty() ? "." : folder.string());
 }
 
-std::string without_newlines(std::string text, bool left, bool right) {
-  if (right) text.erase(text.find_last_not_of('\n') + 1);
-  if (left) text.erase(0, std::min(text.find_first_not_of('\n'), text.size()));
-  return text;
-}
+// What transformers marks the last message with, to find where it ends in the rendered text.
+constexpr const char* kMark = "CONTINUE_FINAL_MESSAGE_TAG ";
 
-// Qwen3's last question: reasoning before it is left out. A user's message that holds a tool's answer is
-// none.
-std::size_t last_question(const std::vector<ChatMessage>& messages) {
-  for (std::size_t i = messages.size(); i-- > 0;) {
-    const auto& [role, content] = messages[i];
-    const bool tool = content.starts_with("<tool_response>") && content.ends_with("</tool_response>");
-    if (role == "user" && !tool) return i;
+// The text that is to go on, marked in `messages`.
+std::string mark_final_message(Json& messages) {
+  Json& content = messages.back()["content"];
+  Json* text = &content;
+  if (content.is_array()) {
+    text = nullptr;
+    for (Json& part : content)
+      if (part.is_object() && part.contains("text")) text = &part["text"];
   }
-  return messages.size() - 1;
+  if (text == nullptr || !text->is_string())
+    throw InputError("--continue-final-message: the last message has no text to go on with");
+  std::string before = text->get<std::string>();
+  *text = before + kMark;
+  return before;
 }
 
-// What Qwen3's template makes of an answer of the assistant, "<think>...</think>answer".
-std::string qwen3_answer(const std::string& text, bool after_question, bool last) {
-  constexpr std::string_view kEnd = "</think>", kBegin = "<think>";
-  std::string answer = text, reasoning;
-  if (const auto end = text.rfind(kEnd); end != std::string::npos) {
-    answer = without_newlines(text.substr(end + kEnd.size()), true, false);
-    reasoning = without_newlines(text.substr(0, text.find(kEnd)), false, true);
-    if (const auto begin = reasoning.rfind(kBegin); begin != std::string::npos)
-      reasoning.erase(0, begin + kBegin.size());
-    reasoning = without_newlines(reasoning, true, true);
-  }
-  if (!after_question || !(last || !reasoning.empty())) return answer;
-  return "<think>\n" + reasoning + "\n</think>\n\n" + without_newlines(answer, true, false);
+// The rendered text up to the end of the final message.
+std::string cut_at_mark(std::string rendered, const std::string& message) {
+  const std::string mark = kMark, bare = mark.substr(0, mark.size() - 1);
+  const std::size_t at = rendered.rfind(bare);
+  if (at == std::string::npos || rendered.find(jinja::strip(message, true, true)) == std::string::npos)
+    throw InputError(
+        "--continue-final-message: the template drops or changes the last message, so that its end is not "
+        "found");
+  const bool spaced = rendered.compare(at, mark.size(), mark) == 0;
+  rendered.resize(at);
+  return spaced ? rendered : std::string(jinja::strip(rendered, false, true));
 }
 
-// The template's source in a tokenizer_config.json: a text, or a list of named ones.
-std::optional<std::string> configured_source(const fs::path& file) {
-  if (!fs::exists(file)) return std::nullopt;
-  const Json document = parse_json(read_file(file), file.string());
-  const JsonFields fields(document, file.string());
-  const Json* source = fields.find("chat_template");
-  if (source == nullptr) return std::nullopt;
-  if (source->is_string()) return source->get<std::string>();
-  for (std::size_t i = 0; source->is_array() && i < source->size(); ++i) {
-    const JsonFields named((*source)[i], fmt::format("{}: chat_template[{}]", file.string(), i));
-    if (named.text("name") == "default") return named.text("template");
-  }
-  throw InputError("{}: chat_template is neither a text nor a list with one named \"default\"",
-                   file.string());
+// Once for each: a field that the template's source has no word of changes nothing.
+void warn_unread(const std::string& source, const std::string& field) {
+  static std::mutex mutex;
+  static std::set<std::string> warned;
+  if (source.find(field) != std::string::npos) return;
+  const std::lock_guard lock(mutex);
+  if (warned.insert(field).second)
+    spdlog::warn("the chat template does not read \"{}\": it has no effect", field);
+}
+
+void warn_of_unread(const std::string& source, const Conversation& conversation) {
+  if (!conversation.tools.is_null()) warn_unread(source, "tools");
+  if (!conversation.documents.is_null()) warn_unread(source, "documents");
+  for (const auto& [name, value] : conversation.variables.items()) warn_unread(source, name);
+  for (const Json& message : conversation.messages)
+    for (const auto& [name, value] : message.items())
+      if (name != "role" && name != "content") warn_unread(source, name);
 }
 
 }  // namespace
 
-std::optional<std::vector<ChatMessage>> parse_messages(const std::string& text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string::npos || text[first] != '[') return std::nullopt;
-  if (!Json::accept(text)) {
-    if (text.compare(first, 2, "[{") == 0)
-      throw InputError(
-          "the text begins like a conversation, [{{\"role\": .., but is not JSON: is its end missing?");
-    return std::nullopt;
-  }
-  const Json document = parse_json(text, "messages");
-  if (document.empty() || !document[0].is_object()) return std::nullopt;
-  std::vector<ChatMessage> messages;
-  for (std::size_t i = 0; i < document.size(); ++i) {
-    const JsonFields fields(document[i], fmt::format("message {}", i + 1));
-    messages.push_back({fields.text("role"), fields.text("content")});
-  }
-  return messages;
+void ChatTemplate::add(const std::string& source, const std::string& name, bool for_tools) {
+  (for_tools ? for_tools_ : plain_) = Source{source, jinja::Template(source, name)};
 }
 
-ChatTemplate ChatTemplate::from_source(const std::string& source, const std::string& name) {
-  const auto has = [&](const char* mark) { return source.find(mark) != std::string::npos; };
-  const auto has_system = [&](const char* text) { return has((std::string(text) + "<|im_end|>").c_str()); };
-  const bool chat_ml = has("<|im_start|>") && has("<|im_end|>");
-  // Later Qwen templates have these words too, but go on differently.
-  const bool later = has("render_content") || has("preserve_thinking");
-  if (chat_ml && !later && has("last_query_index") && has("enable_thinking is false"))
-    return ChatTemplate(ChatFamily::kQwen3);
-  if (chat_ml && !has("think")) {
-    if (has(kSmolLm2System)) return ChatTemplate(ChatFamily::kSmolLm2);
-    if (has_system(kQwen25System)) return ChatTemplate(ChatFamily::kQwen25);
-    if (has_system(kQwen2System)) return ChatTemplate(ChatFamily::kQwen2);
-    if (!has("system") && !has("tools") && !has("trim") && !has("strip"))
-      return ChatTemplate(ChatFamily::kChatMl);
-  }
-  throw InputError(
-      "{}: the chat template is not one that relmpi knows (ChatML, SmolLM2, Qwen2, Qwen2.5, Qwen3); write "
-      "the prompts out as plain text, without --chat",
-      name);
+ChatTemplate ChatTemplate::from_source(const std::string& source, const std::string& name,
+                                       Json special_tokens) {
+  ChatTemplate out;
+  out.add(source, name, false);
+  out.special_tokens_ = std::move(special_tokens);
+  return out;
 }
 
-ChatTemplate ChatTemplate::load(const fs::path& path) {
+ChatTemplate ChatTemplate::load(const fs::path& path, const fs::path& file) {
   const fs::path folder = fs::is_directory(path) ? path : path.parent_path();
-  const fs::path file = folder / "chat_template.jinja", config = folder / "tokenizer_config.json";
-  if (fs::exists(file)) return from_source(read_file(file), file.string());
-  if (const auto source = configured_source(config)) return from_source(*source, config.string());
-  throw InputError(
-      "{}: no chat template (neither chat_template.jinja nor the field \"chat_template\" in "
-      "tokenizer_config.json): the model may not be one for conversations; write the prompts out as plain "
-      "text, "
-      "without --chat",
-      folder.empty() ? "." : folder.string());
+  if (!file.empty()) return from_source(read_file(file), file.string(), named_special_tokens(folder));
+  ChatTemplate out;
+  out.special_tokens_ = named_special_tokens(folder);
+  for (const Found& found : in_folder(folder))
+    if (found.name == "default" || found.name == "tool_use")
+      out.add(found.source, found.file, found.name == "tool_use");
+  if (!out.plain_ && !out.for_tools_)
+    throw InputError(
+        "{}: none of the chat templates is named \"default\" or \"tool_use\"; name one with --template FILE",
+        folder.string());
+  return out;
 }
 
-std::string ChatTemplate::render(const std::vector<ChatMessage>& messages, bool add_generation_prompt) const {
-  if (messages.empty()) throw InputError("the conversation has no message");
-  std::string prompt;
-  const std::string system = default_system(family_);
-  if (!system.empty() && messages[0].role != "system") prompt = turn("system", system);
-  const std::size_t question = last_question(messages);
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    const auto& [role, content] = messages[i];
-    if (role != "system" && role != "user" && role != "assistant")
-      throw InputError("message {}: the role is '{}', but must be system, user or assistant", i + 1, role);
-    const bool reasons = family_ == ChatFamily::kQwen3 && role == "assistant";
-    prompt += turn(role, reasons ? qwen3_answer(content, i > question, i + 1 == messages.size()) : content);
-  }
-  if (!add_generation_prompt) return prompt;
-  prompt += "<|im_start|>assistant\n";
-  if (family_ == ChatFamily::kQwen3) prompt += "<think>\n\n</think>\n\n";
-  return prompt;
+const ChatTemplate::Source& ChatTemplate::chosen(const Conversation& conversation) const {
+  if (for_tools_ && !conversation.tools.is_null()) return *for_tools_;
+  if (!plain_)
+    throw InputError("of the chat templates only \"tool_use\" is there, and the conversation has no tools");
+  return *plain_;
+}
+
+std::string ChatTemplate::render(const Conversation& conversation, const ChatOptions& options) const {
+  const Source& source = chosen(conversation);
+  Json variables = special_tokens_;
+  if (options.thinking) variables["enable_thinking"] = *options.thinking;
+  for (const auto& [name, value] : conversation.variables.items()) variables[name] = value;
+  for (const char* name : {"messages", "tools", "documents", "add_generation_prompt"})
+    if (conversation.variables.contains(name))
+      throw InputError("chat_template_kwargs: \"{}\" is given beside it already", name);
+  warn_of_unread(source.text, conversation);
+  if (options.thinking) warn_unread(source.text, "enable_thinking");
+  variables["messages"] = conversation.messages;
+  variables["tools"] = conversation.tools;
+  variables["documents"] = conversation.documents;
+  variables["add_generation_prompt"] = options.add_generation_prompt && !options.continue_final_message;
+  if (!options.continue_final_message) return source.parsed.render(variables, std::time(nullptr));
+  const std::string message = mark_final_message(variables["messages"]);
+  return cut_at_mark(source.parsed.render(variables, std::time(nullptr)), message);
 }
 
 }  // namespace relmpi

@@ -3,45 +3,46 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <vector>
+
+#include "data/jinja/template.h"
+#include "data/tokenizers/conversation.h"
 
 namespace relmpi {
 
-struct ChatMessage {
-  std::string role;  // system, user or assistant
-  std::string content;
+struct ChatOptions {
+  bool add_generation_prompt = true;    // the text ends where the assistant's answer begins
+  bool continue_final_message = false;  // instead it ends where the last message does
+  std::optional<bool> thinking;         // passed to the template as enable_thinking; else its own default
 };
 
-// A conversation as the JSON array [{"role":..,"content":..}, ...]; nothing if the text is no JSON array
-// of objects (it is then plain text). Throws InputError if it is one, but its objects are no messages, and
-// if it begins like one, with "[{", but breaks off.
-std::optional<std::vector<ChatMessage>> parse_messages(const std::string& text);
-
-// The families of models whose way to write a conversation is known. All are ChatML:
-// "<|im_start|>ROLE\nCONTENT<|im_end|>\n" for each message. They differ in the system message that stands
-// first if the conversation has none, and in what becomes of the assistant's reasoning.
-enum class ChatFamily { kChatMl, kSmolLm2, kQwen2, kQwen25, kQwen3 };
-
-// A model's chat template as code: the same text as the Jinja template in its folder gives for conversations
-// without tools. Qwen3 answers without thinking (enable_thinking = false).
+// A model's chat template, rendered as transformers' apply_chat_template does.
 class ChatTemplate {
  public:
-  explicit ChatTemplate(ChatFamily family) : family_(family) {}
+  // Of a model's folder (or of a file in it): `file` if it is given, else chat_template.jinja, the field
+  // "chat_template" of tokenizer_config.json (a text, or a list of named ones) or chat_template.json. The
+  // special tokens are those of tokenizer_config.json. Throws InputError if there is no template, or if it
+  // cannot be read.
+  static ChatTemplate load(const std::filesystem::path& path, const std::filesystem::path& file = {});
+  // A template with these special tokens ({"bos_token": "<s>", ...}); `name` is the file's, for errors.
+  static ChatTemplate from_source(const std::string& source, const std::string& name,
+                                  nlohmann::ordered_json special_tokens = nlohmann::ordered_json::object());
 
-  // The family of a model's folder (or of a file in it), by the marks of the template in
-  // tokenizer_config.json or chat_template.jinja. Throws InputError if there is none or an unknown one.
-  static ChatTemplate load(const std::filesystem::path& path);
-  // The family of a template's source; `name` is the file's, for the error.
-  static ChatTemplate from_source(const std::string& source, const std::string& name);
-
-  ChatFamily family() const { return family_; }
-
-  // The prompt. With `add_generation_prompt` it ends where the assistant's answer begins. Throws InputError
-  // for no message at all, and for a role other than system, user and assistant.
-  std::string render(const std::vector<ChatMessage>& messages, bool add_generation_prompt) const;
+  // The prompt. Throws InputError for what the template cannot be evaluated for and where it refuses the
+  // conversation itself. Warns, once for each, of fields that the template does not read.
+  std::string render(const Conversation& conversation, const ChatOptions& options = {}) const;
 
  private:
-  ChatFamily family_;
+  struct Source {
+    std::string text;
+    jinja::Template parsed;
+  };
+
+  ChatTemplate() = default;
+  void add(const std::string& source, const std::string& name, bool for_tools);
+  const Source& chosen(const Conversation& conversation) const;
+
+  std::optional<Source> plain_, for_tools_;
+  nlohmann::ordered_json special_tokens_;
 };
 
 }  // namespace relmpi

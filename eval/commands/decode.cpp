@@ -27,8 +27,8 @@ struct DecodeOptions {
   std::uint64_t seed = 0;
   std::int64_t batch = 1;
   std::vector<std::string> methods{"plain"}, texts;
-  std::string prompts, out;
-  bool chat = false, cuda_graphs = false, json = false;
+  std::string prompts, out, chat_template, thinking;
+  bool chat = false, continue_final_message = false, cuda_graphs = false, json = false;
 };
 
 std::vector<Prompt> prompts_of(const DecodeOptions& options) {
@@ -37,15 +37,27 @@ std::vector<Prompt> prompts_of(const DecodeOptions& options) {
   if (!options.prompts.empty()) return read_prompts(options.prompts);
   std::vector<Prompt> prompts;
   for (const std::string& text : options.texts)
-    prompts.push_back({{{"user", text}}, false, fmt::format("--prompt {}", prompts.size() + 1)});
+    prompts.push_back(text_prompt(text, fmt::format("--prompt {}", prompts.size() + 1)));
   return prompts;
+}
+
+ChatOptions chat_options(const DecodeOptions& options) {
+  if (!options.chat &&
+      (!options.thinking.empty() || options.continue_final_message || !options.chat_template.empty()))
+    throw InputError("--thinking, --continue-final-message and --template need --chat");
+  ChatOptions out{.continue_final_message = options.continue_final_message};
+  if (!options.thinking.empty()) out.thinking = options.thinking == "on";
+  return out;
 }
 
 // What all ranks must have read alike.
 std::string text_of(const std::vector<Prompt>& prompts) {
   ordered_json all = ordered_json::array();
-  for (const Prompt& prompt : prompts)
-    for (const ChatMessage& message : prompt.messages) all.push_back({message.role, message.content});
+  for (const Prompt& prompt : prompts) {
+    const Conversation& conversation = prompt.conversation;
+    all.push_back(
+        {conversation.messages, conversation.tools, conversation.documents, conversation.variables});
+  }
   return all.dump();
 }
 
@@ -104,8 +116,8 @@ RecorderFactory graphs_for(const DecodeOptions& options, const LlmPlaces& places
 // On rank 0, of all ranks; without rows elsewhere.
 DecodeBenchmark measure(Llm& llm, const std::vector<Request>& requests, const DecodeOptions& options,
                         Communicator& communicator) {
-  const auto method = plain_method(llm.decoder, options.sampling, options.seed,
-                                   graphs_for(options, llm.decoder.places()));
+  const auto method =
+      plain_method(llm.decoder, options.sampling, options.seed, graphs_for(options, llm.decoder.places()));
   communicator.barrier();
   const auto start = std::chrono::steady_clock::now();
   const auto rows =
@@ -137,15 +149,16 @@ int run_decode(const DecodeOptions& options, Invocation& invocation) {
   options.generation.validate();
   options.sampling.validate();
   demand(options.batch >= 1, "--batch", options.batch, "at least 1");
+  const ChatOptions for_chat = chat_options(options);
   const auto prompts = prompts_of(options);
   const auto file = result_file(options.out, "decode.json");
   std::vector<Request> requests;
   const auto encode_all = [&](const LlmFolder& folder) {
     std::optional<ChatTemplate> chat;
-    if (options.chat) chat = ChatTemplate::load(folder.path);
+    if (options.chat) chat = ChatTemplate::load(folder.path, options.chat_template);
     std::int64_t longest = 0;
     for (const Prompt& prompt : prompts) {
-      requests.push_back({encode_prompt(prompt, folder.tokenizer, chat ? &*chat : nullptr),
+      requests.push_back({encode_prompt(prompt, folder.tokenizer, chat ? &*chat : nullptr, for_chat),
                           static_cast<std::int64_t>(requests.size())});
       const auto length = static_cast<std::int64_t>(requests.back().prompt.size());
       if (length >= folder.config.max_position_embeddings)
@@ -201,18 +214,28 @@ void add_generation_options(CLI::App& sub, DecodeOptions& options) {
 
 void add_options(CLI::App& app, DecodeOptions& options) {
   options.session.add_to(app);
-  app.add_option("--prompts", options.prompts,
-                 "file with one prompt a line: a text, {\"prompt\": ..} or {\"messages\": [..]}");
+  app.add_option(
+      "--prompts", options.prompts,
+      "file with one prompt a line: a text, {\"prompt\": ..} or {\"messages\": [..], \"tools\": [..], "
+      "\"chat_template_kwargs\": {..}}; or a .json file with a list of them");
   app.add_option("--prompt", options.texts, "one prompt (may be given several times)");
   app.add_flag("--chat", options.chat, "write prompts as the model's chat template does");
+  app.add_option("--template", options.chat_template,
+                 "with --chat: a Jinja file in place of the model's template");
+  app.add_option("--thinking", options.thinking,
+                 "with --chat: enable_thinking for the template; default: its own")
+      ->check(CLI::IsMember({"on", "off"}));
+  app.add_flag("--continue-final-message", options.continue_final_message,
+               "with --chat: go on with the last message instead of beginning an answer");
   app.add_option("--methods", options.methods, "plain: one token a pass")
       ->delimiter(',')
       ->capture_default_str();
   add_generation_options(app, options);
   app.add_option("--batch", options.batch, "prompts that decode together on a rank")->capture_default_str();
-  app.add_flag("--cuda-graphs", options.cuda_graphs,
-               "on one GPU, start a token's kernels all at once: faster for small batches and models; answers may "
-               "differ where two tokens are almost equally probable");
+  app.add_flag(
+      "--cuda-graphs", options.cuda_graphs,
+      "on one GPU, start a token's kernels all at once: faster for small batches and models; answers may "
+      "differ where two tokens are almost equally probable");
   app.add_option("--out", options.out, "folder for decode.json");
   app.add_flag("--json", options.json, "print one JSON document");
   app.footer(

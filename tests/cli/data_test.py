@@ -220,7 +220,7 @@ class Tokenize(testing.ProgramCase):
         self.assertEqual(json.loads(done.stdout), ["ab a", ""])
         self.assert_refused(self.tokenize(["[2]", "[4]"], "--tokenizer", folder, "--decode"), "stdin:2", "no token has the id 4")
         self.assert_refused(self.tokenize(["a"], "--tokenizer", folder, "--chat"), "no chat template", "plain text")
-        testing.write(folder / "chat_template.jinja", "{{ '[INST]' }}")
+        testing.write(folder / "chat_template.jinja", "{{ '[INST]' | escape }}")
         self.assert_refused(self.tokenize(["a"], "--tokenizer", folder, "--chat"), folder / "chat_template.jinja")
 
     def test_one_of_two_tokenizers(self):
