@@ -11,6 +11,7 @@
 #include "dist/ranks/share.h"
 #include "eval/commands/commands.h"
 #include "eval/llm/decode_benchmark.h"
+#include "eval/llm/generation_config.h"
 #include "eval/llm/llm_session.h"
 #include "eval/llm/prompts.h"
 #include "model/decoding/plain.h"
@@ -28,7 +29,8 @@ struct DecodeOptions {
   std::int64_t batch = 1;
   std::vector<std::string> methods{"plain"}, texts;
   std::string prompts, out, chat_template, thinking;
-  bool chat = false, continue_final_message = false, cuda_graphs = false, json = false;
+  bool chat = false, continue_final_message = false, apply_generation_config = false, cuda_graphs = false,
+       json = false;
 };
 
 std::vector<Prompt> prompts_of(const DecodeOptions& options) {
@@ -61,20 +63,17 @@ std::string text_of(const std::vector<Prompt>& prompts) {
   return all.dump();
 }
 
-// generate() of Hugging Face takes these of itself; here an answer depends on the options alone.
-void tell_suggested_sampling(const DecodeOptions& options, const CLI::App& command) {
-  const auto file = std::filesystem::path(options.session.model) / "generation_config.json";
-  if (!std::filesystem::is_regular_file(file)) return;
-  const nlohmann::json document = parse_json(read_file(file), file.string());
-  std::string found;
-  for (const char* name : {"temperature", "top_k", "top_p", "min_p", "repetition_penalty"}) {
+// The sampling options of the command line, or with --apply-generation-config the model's.
+SamplingOptions sampling_of(const DecodeOptions& options, const CLI::App& command) {
+  SamplingOptions sampling = options.sampling;
+  const auto given = [&](const char* name) {
     std::string option = fmt::format("--{}", name);
     std::replace(option.begin(), option.end(), '_', '-');
-    if (document.contains(name) && command.count(option) == 0)
-      found += fmt::format(" {} {}", option, document.at(name).dump());
-  }
-  if (!found.empty())
-    spdlog::info("not taken from generation_config.json; give them as options if you want them:{}", found);
+    return command.count(option) > 0;
+  };
+  follow_generation_config(options.session.model, options.apply_generation_config, given, sampling);
+  sampling.validate();
+  return sampling;
 }
 
 // This rank's share of the requests, in batches.
@@ -173,11 +172,17 @@ int run_decode(const DecodeOptions& options, Invocation& invocation) {
   };
   LlmSession session(options.session, invocation, "prompts", text_of(prompts), encode_all);
   Communicator& ranks = session.job.ranks();
-  if (session.job.is_first()) tell_suggested_sampling(options, invocation.command);
-  const DecodeBenchmark benchmark = measure(session.llm, requests, options, ranks);
+  DecodeOptions effective = options;
+  effective.sampling = sampling_of(options, invocation.command);
+  const DecodeBenchmark benchmark = measure(session.llm, requests, effective, ranks);
   if (!session.job.is_first()) return 0;
   ordered_json header = session.header(options.session);
   header["options"] = nlohmann::json(invocation.command.config_to_str(true, false));
+  header["sampling"] = {{"temperature", effective.sampling.temperature},
+                        {"top_k", effective.sampling.top_k},
+                        {"top_p", effective.sampling.top_p},
+                        {"min_p", effective.sampling.min_p},
+                        {"repetition_penalty", effective.sampling.repetition_penalty}};
   const ordered_json document{{"header", header}, {"methods", ordered_json::array({to_json(benchmark)})}};
   if (!file.empty()) {
     create_folder(options.out);
@@ -209,6 +214,9 @@ void add_generation_options(CLI::App& sub, DecodeOptions& options) {
                  "an answer ends before this text, special tokens left out (may be given several times)");
   sub.add_option("--seed", options.seed, "of the random choices; an answer depends on it and on its number")
       ->capture_default_str();
+  sub.add_flag(
+      "--apply-generation-config", options.apply_generation_config,
+      "take the sampling that the model's generation_config.json suggests, but for options given here");
   sub.add_flag("--ignore-eos", generation.ignore_end, "go on beyond end tokens, to --max-new-tokens");
 }
 

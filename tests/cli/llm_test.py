@@ -96,6 +96,31 @@ class Decode(LlmCase):
         self.assertIn("tokens/s", done.stderr)
         self.assertTrue(done.stdout.endswith("\n"))
 
+    def test_prompts_are_read_as_their_files_have_them(self):
+        plain = self.answers("--prompt", "Hello", "--prompt", "World")
+        for name, content in (("list.json", b'["Hello",\n "World"]'), ("windows.txt", b"\xef\xbb\xbfHello\r\nWorld\r\n"),
+                              ("rows.jsonl", b'{"prompt": "Hello"}\r\n"World"\r\n')):
+            file = self.path(name)
+            file.write_bytes(content)
+            self.assertEqual(self.answers("--prompts", file), plain, name)
+        bare = testing.write(self.path("bare.jsonl"), '[{"role": "user", "content": "Hello"}]\n')
+        self.assertEqual(self.answers("--chat", "--prompts", bare), self.answers("--chat", "--prompt", "Hello"))
+
+    def test_the_models_own_sampling_is_taken_if_wanted(self):
+        folder = self.path("suggests")
+        shutil.copytree(self.models["qwen3"], folder)
+        testing.write(folder / "generation_config.json",
+                      json.dumps({"do_sample": True, "temperature": 0.5, "top_k": 7, "eos_token_id": 0, "num_beams": 2}))
+        done = testing.run("relmpi-eval", "decode", "--model", folder, "--prompt", "a", "--max-new-tokens", 2, "--json")
+        self.assertEqual(json.loads(done.stdout)["header"]["sampling"]["temperature"], 0)
+        self.assertIn("num_beams=2 temperature=0.5 top_k=7", done.stderr)
+        done = testing.run("relmpi-eval", "decode", "--model", folder, "--prompt", "a", "--max-new-tokens", 2, "--json",
+                           "--apply-generation-config", "--top-k", 3)
+        sampling = json.loads(done.stdout)["header"]["sampling"]
+        self.assertEqual((sampling["temperature"], sampling["top_k"]), (0.5, 3))
+        self.assertIn("num_beams=2", done.stderr)
+        self.assertNotIn("top_k=7", done.stderr)
+
     def test_what_is_wrong_is_named(self):
         model = self.models["qwen3"]
         empty = testing.write(self.path("empty.txt"), "\n\n")
@@ -104,7 +129,10 @@ class Decode(LlmCase):
         message = '"messages": [{"role": "user", "content": "hello"}]'
         talk = testing.write(self.path("talk.jsonl"), f"{{{message}}}\n")
         both = testing.write(self.path("both.jsonl"), f'{{{message}, "prompt": "a"}}\n')
-        role = testing.write(self.path("role.jsonl"), '{"messages": [{"role": "martian", "content": "a"}]}\n')
+        role = testing.write(self.path("role.jsonl"), '{"messages": [{"content": "a"}]}\n')
+        other = testing.write(self.path("other.jsonl"), '{"prompt": "a", "max_words": 3}\n')
+        latin = self.path("latin.txt")
+        latin.write_bytes(b"a\ncaf\xe9\n")
         result = self.path("result/decode.json")
         result.mkdir(parents=True)
         for words, naming in (
@@ -116,6 +144,10 @@ class Decode(LlmCase):
             (["--prompts", talk], "needs --chat"),
             (["--prompts", both], "both.jsonl:1"),
             (["--prompts", role, "--chat"], "role.jsonl:1"),
+            (["--prompts", other], "\"max_words\""),
+            (["--prompts", latin], "latin.txt:2"),
+            (["--prompts", latin], "ISO-8859-1"),
+            (["--prompt", "a", "--thinking", "off"], "need --chat"),
             (["--prompt", ""], "empty"),
             ([], "--prompt"),
             (["--prompt", "a", "--model", self.path("nowhere")], "nowhere"),
@@ -176,9 +208,9 @@ class Decode(LlmCase):
         (folder / "generation_config.json").write_text('{"top_p": 0.8, "repetition_penalty": 1.05}')
         words = ["--model", folder, "--prompt", "a", "--max-new-tokens", 2]
         done = testing.run("relmpi-eval", "decode", *words)
-        self.assertIn("--top-p 0.8 --repetition-penalty 1.05", done.stderr)
+        self.assertIn("(--apply-generation-config takes the sampling): repetition_penalty=1.05 top_p=0.8", done.stderr)
         done = testing.run("relmpi-eval", "decode", *words, "--top-p", 0.8, "--repetition-penalty", 1.05)
-        self.assertNotIn("give them", done.stderr)
+        self.assertNotIn("not taken", done.stderr)
 
 
 class Likelihood(LlmCase):
