@@ -153,6 +153,33 @@ def make_tokenizer(source, config):
     )
 
 
+GGUF_FILES = {
+    "fp32": (gguf.LlamaFileType.ALL_F32, gguf.GGMLQuantizationType.F32),
+    "fp16": (gguf.LlamaFileType.MOSTLY_F16, gguf.GGMLQuantizationType.F16),
+    "bf16": (gguf.LlamaFileType.MOSTLY_BF16, gguf.GGMLQuantizationType.BF16),
+}
+
+
+def write_gguf(source, path, dtype):
+    """The same model with unquantised matrices, for engines that read GGUF files; norms stay fp32."""
+    file_type, kind = GGUF_FILES[dtype]
+    writer = gguf.GGUFWriter(path, source["general.architecture"])
+    for field in source.reader.fields.values():
+        if field.name == "general.architecture" or field.name.startswith("GGUF."):  # the writer's own
+            continue
+        value = int(file_type) if field.name == "general.file_type" else field.contents()
+        element = field.types[-1] if field.types[0] == gguf.GGUFValueType.ARRAY else None
+        writer.add_key_value(field.name, value, field.types[0], sub_type=element)
+    for name, values in source.tensors():
+        as_kind = kind if values.ndim == 2 else gguf.GGMLQuantizationType.F32
+        data = gguf.quants.quantize(numpy.ascontiguousarray(values, dtype=numpy.float32), as_kind)
+        writer.add_tensor(name, data, raw_dtype=as_kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
 def bytes_without_token(tokens):
     """Bytes whose character of the byte-level alphabet is not a token: text with them loses them."""
     known = set(tokens)

@@ -1,8 +1,10 @@
 #include "model/llm/cached_attention.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "base/torch_headers.h"
+#include "model/kernels/few_rows_linear.h"
 #include "model/kernels/fused_attention.h"
 #include "model/kernels/row_operations.h"
 #include "model/llm/cpu_attention.h"
@@ -94,6 +96,10 @@ AttentionPlan plan_together(AttentionPlan plan, const CacheShape& cache, const a
   return together(std::move(plan), there[1], count, slots, cache, x);
 }
 
+// Rows from which libtorch's kernel, which multiplies blocks of queries and keys as matrices, is faster than
+// cpu_attention on a CPU.
+bool is_long(const Segment& segment) { return segment.count > kFewRows; }
+
 }  // namespace
 
 namespace portable {
@@ -126,13 +132,28 @@ AttentionPlan plan_step(const at::Tensor& positions, const at::Tensor& chosen, s
 
 AttentionPlan plan_attention(std::vector<Segment> segments, const CacheShape& cache, const at::Tensor& x) {
   if (!has_row_loops(x)) return portable::plan_attention(std::move(segments), cache, x);
-  return {.segments = std::move(segments), .masks = {}, .chosen = {}};
+  AttentionPlan plan{.segments = std::move(segments), .masks = {}, .chosen = {}};
+  for (const Segment& segment : plan.segments)
+    plan.masks.push_back(is_long(segment) ? mask_of(segment, cache.group, x) : at::Tensor());
+  return plan;
 }
 
 at::Tensor cached_attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
                             const AttentionPlan& plan) {
   if (!has_row_loops(queries)) return portable::cached_attention(queries, keys, values, plan);
-  return cpu_attention(queries, keys, values, plan.segments);
+  std::vector<Segment> few;
+  std::ranges::copy_if(plan.segments, std::back_inserter(few), std::not_fn(&is_long));
+  const auto attend_long = [&](std::size_t i) {
+    const Segment& segment = plan.segments[i];
+    return attend_segment(queries.narrow(0, segment.first, segment.count), keys, values, segment,
+                          plan.masks[i]);
+  };
+  if (few.empty() && plan.segments.size() == 1) return attend_long(0);
+  at::Tensor out = cpu_attention(queries, keys, values, few);
+  for (std::size_t i = 0; i < plan.segments.size(); ++i)
+    if (const Segment& segment = plan.segments[i]; is_long(segment))
+      out.narrow(0, segment.first, segment.count).copy_(attend_long(i));
+  return out;
 }
 
 }  // namespace relmpi

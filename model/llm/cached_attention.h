@@ -32,8 +32,9 @@ struct AttentionPlan {
 // For tensors like `x` (its device and dtype).
 AttentionPlan plan_attention(std::vector<Segment> segments, const CacheShape& cache, const at::Tensor& x);
 
-// One row each of N sequences, from what lies on their device alone: `positions` (N) and `chosen` (N) int64, the
-// latter undefined if they are all sequences of the cache, in order. The rows see no slot from `slots` on.
+// One row each of N sequences, from what lies on their device alone: `positions` (N) and `chosen` (N) int64,
+// the latter undefined if they are all sequences of the cache, in order. The rows see no slot from `slots`
+// on.
 AttentionPlan plan_step(const at::Tensor& positions, const at::Tensor& chosen, std::int64_t slots,
                         const CacheShape& cache, const at::Tensor& x);
 
@@ -42,8 +43,8 @@ AttentionPlan plan_step(const at::Tensor& positions, const at::Tensor& chosen, s
 // query heads sharing key heads in groups (Ainslie et al. 2023). queries (N, heads, head_dim), keys and
 // values (sequences, kv_heads, capacity, head_dim). Returns (N, heads * head_dim).
 //
-// On the CPU in fp32 and bf16 by cpu_attention; elsewhere by libtorch's scaled_dot_product_attention
-// (namespace portable, which the tests compare with).
+// On the CPU in fp32 and bf16 by cpu_attention for segments of up to kFewRows rows; longer ones, and all
+// elsewhere, by libtorch's scaled_dot_product_attention (namespace portable, which the tests compare with).
 at::Tensor cached_attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values,
                             const AttentionPlan& plan);
 

@@ -12,7 +12,8 @@ namespace {
 // Each keeps some megabytes of kernels and its logits.
 constexpr std::int64_t kMostGraphs = 64;
 
-// Up to the next quarter of a power of two, at least 64: attention reads a quarter more than it needs at most.
+// Up to the next quarter of a power of two, at least 64: attention reads a quarter more than it needs at
+// most.
 std::int64_t rounded_slots(std::int64_t slots, std::int64_t capacity) {
   const auto floor = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(slots)));
   const std::int64_t step = std::max<std::int64_t>(64, floor / 4);

@@ -12,23 +12,25 @@
 namespace relmpi {
 namespace {
 
-// x W^T for many rows. In fp32 oneDNN is the faster library, but adds up all products of an output one after
-// the other, whereas libtorch's own adds them in parts: long sums would lose their fourth decimal.
-at::Tensor product(const at::Tensor& x, const at::Tensor& weight) {
-  constexpr std::int64_t kLongSum = 1024;
-  const bool onednn = x.scalar_type() == at::kFloat && x.size(1) < kLongSum;
-  return onednn ? product_transposed(x, weight) : at::linear(x, weight);
-}
-
 // residual + x W^T + bias; bias and residual may be undefined. The general path writes to `residual`.
 at::Tensor project(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                    const at::Tensor& residual = {}) {
-  if (has_row_loops(x) && x.size(0) <= kFewRows)
+  at::Tensor y;
+  if (!has_row_loops(x))
+    y = residual.defined() ? residual.addmm_(x, weight.t()) : at::linear(x, weight);
+  else if (x.size(0) <= kFewRows)
     return few_rows_linear(x, weight, bias, residual, x.scalar_type());
-  const bool in_place = residual.defined() && !has_row_loops(x);
-  const at::Tensor y = in_place ? residual.addmm_(x, weight.t()) : product(x, weight);
-  if (bias.defined()) y.add_(bias);
-  return residual.defined() && !in_place ? y.add_(residual) : y;
+  else
+    y = product_then(x, weight, residual.defined() ? Then::kAdd : Then::kNothing, residual);
+  return bias.defined() ? y.add_(bias) : y;
+}
+
+// silu(gate) * up of x W^T + bias, gate and up below each other in W.
+at::Tensor gated(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (!has_row_loops(x) || x.size(0) <= kFewRows || bias.defined()) return swiglu(project(x, weight, bias));
+  const std::int64_t size = weight.size(0) / 2;
+  const at::Tensor gate = product_then(x, weight.narrow(0, 0, size), Then::kSilu);
+  return product_then(x, weight.narrow(0, size, size), Then::kMultiply, gate);
 }
 
 // The new tokens of a pass, one below the other.
@@ -154,11 +156,11 @@ at::Tensor Decoder::step_logits(const StepInputs& step, const KvCache& cache) co
   const at::NoGradGuard no_grad;
   at::Tensor x = weights_.embedding.index_select(0, step.tokens);
   RELMPI_CHECK(places_.devices.size() == 1 && !has_row_loops(x));
-  const SlotPlan slot{
-      {step.sequences, step.positions,
-       portable::angles_of_rows(step.rope.cosines, step.rope.sines, step.positions)},
-      plan_step(step.positions, step.all ? at::Tensor() : step.sequences, step.slots, cache_shape(cache, config_), x),
-      step.rope};
+  const SlotPlan slot{{step.sequences, step.positions,
+                       portable::angles_of_rows(step.rope.cosines, step.rope.sines, step.positions)},
+                      plan_step(step.positions, step.all ? at::Tensor() : step.sequences, step.slots,
+                                cache_shape(cache, config_), x),
+                      step.rope};
   for (std::size_t i = 0; i < weights_.layers.size(); ++i) x = run_layer(i, x, slot, cache);
   return logits(x);
 }
@@ -178,9 +180,9 @@ at::Tensor Decoder::run_layer(std::size_t index, const at::Tensor& x, const Slot
                                               slot.places, cache.keys(index), cache.values(index));
   const at::Tensor mixed = cached_attention(queries, cache.keys(index), cache.values(index), slot.attention);
   const at::Tensor middle = project(mixed, layer.output, layer.output_bias, x);
-  const at::Tensor gate_up =
-      project(rms_norm(middle, layer.post_attention_norm, eps), layer.gate_up, layer.gate_up_bias);
-  return project(swiglu(gate_up), layer.down, layer.down_bias, middle);
+  const at::Tensor wide =
+      gated(rms_norm(middle, layer.post_attention_norm, eps), layer.gate_up, layer.gate_up_bias);
+  return project(wide, layer.down, layer.down_bias, middle);
 }
 
 at::Tensor Decoder::logits(const at::Tensor& hidden) const {

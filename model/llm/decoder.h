@@ -33,9 +33,9 @@ struct Hidden {
 // One new token each of N sequences, where a step that nothing on the host decides finds it.
 struct StepInputs {
   at::Tensor tokens, sequences, positions;  // (N) int64 on the decoder's device
-  bool all = false;        // the sequences are all of the cache's, in order
-  std::int64_t slots = 0;  // of the cache that attention reads: more than every position
-  RopeTable rope;          // of the cache's positions
+  bool all = false;                         // the sequences are all of the cache's, in order
+  std::int64_t slots = 0;                   // of the cache that attention reads: more than every position
+  RopeTable rope;                           // of the cache's positions
 };
 
 // A decoder LLM for inference: Llama (Touvron et al. 2023), Qwen2 or Qwen3.
@@ -65,9 +65,9 @@ class Decoder {
   // Throws InputError as forward() does, and changes nothing.
   void check(const std::vector<NewTokens>& batch, const KvCache& cache) const;
 
-  // A decoding step as work of one device alone, the same whatever the inputs' values are, to be recorded as a
-  // graph: forward() and logits() on the general path, (N, V) fp32. Only for a decoder whose layers all lie on
-  // one device. Checks no values and does not advance the cache.
+  // A decoding step as work of one device alone, the same whatever the inputs' values are, to be recorded as
+  // a graph: forward() and logits() on the general path, (N, V) fp32. Only for a decoder whose layers all lie
+  // on one device. Checks no values and does not advance the cache.
   at::Tensor step_logits(const StepInputs& step, const KvCache& cache) const;
 
   // Angles of at least the first `positions` positions, for the layers of a slot.

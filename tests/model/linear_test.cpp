@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/torch_headers.h"
+#include "tests/model/own_kernels_only.h"
 
 namespace relmpi {
 namespace {
@@ -52,6 +53,41 @@ TEST(Linear, ProductsTakeTransposedViews) {
   EXPECT_TRUE(product_transposed(a, b).allclose(wanted, 1e-5, 1e-4));
   EXPECT_TRUE(
       product_transposed(a.t().contiguous().t(), b.t().contiguous().t()).allclose(wanted, 1e-5, 1e-4));
+}
+
+// Long sums too, which fp32 leaves to another library.
+TEST(Linear, ProductsThenMoreEqualTheOperatorsOneByOne) {
+  at::manual_seed(4);
+  for (const auto& [dtype, near] : {std::pair{at::kFloat, 1e-4}, {at::kBFloat16, 4e-2}})
+    for (const std::int64_t in : {576, 2500}) {
+      const at::Tensor x = at::randn({50, in}).to(dtype), other = at::randn({50, 96}).to(dtype);
+      const at::Tensor w = (at::randn({96, in}) / std::sqrt(static_cast<double>(in))).to(dtype);
+      const at::Tensor product = at::matmul(x.to(at::kDouble), w.to(at::kDouble).t()),
+                       with = other.to(at::kDouble);
+      for (const auto& [then, wanted] : {std::pair{Then::kNothing, product},
+                                         {Then::kSilu, at::silu(product)},
+                                         {Then::kAdd, product + with},
+                                         {Then::kMultiply, product * with}}) {
+        const auto off = [&, wanted = wanted](const at::Tensor& found) {
+          return (found.to(at::kDouble) - wanted).abs().max().item<double>();
+        };
+        EXPECT_LT(off(product_then(x, w, then, other)), near) << in << " " << static_cast<int>(then);
+        EXPECT_LT(off(portable::product_then(x, w, then, other)), near)
+            << in << " " << static_cast<int>(then);
+      }
+    }
+}
+
+// Of whatever length, fp32 sums keep the decimals that libtorch's own product has.
+TEST(Linear, LongSumsKeepTheirDecimals) {
+  OWN_KERNELS_ONLY();
+  at::manual_seed(5);
+  const at::Tensor x = at::rand({64, 4096}), w = at::rand({64, 4096});
+  const at::Tensor wanted = at::matmul(x.to(at::kDouble), w.to(at::kDouble).t());
+  const auto worst = [&](const at::Tensor& found) {
+    return (found.to(at::kDouble) - wanted).abs().max().item<double>();
+  };
+  EXPECT_LE(worst(product_then(x, w)), 1.5 * worst(at::linear(x, w)));
 }
 
 }  // namespace

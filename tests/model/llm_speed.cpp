@@ -1,6 +1,6 @@
-// How fast a decoder LLM is here, for scripts/llm-bench. Reads lines {"prompt":512,"new":64,"batch":1} and
-// answers each with a line, as tests/reference/plain_generation.py does, so that rounds of both can be
-// interleaved.
+// How fast a decoder LLM is here, for scripts/llm-bench. Reads lines
+// {"prompt":512,"new":64,"batch":1,"seed":1} and answers each with a line, as
+// tests/reference/plain_generation.py does, so that rounds of both can be interleaved.
 
 #include <ATen/Parallel.h>
 
@@ -58,7 +58,7 @@ double triad_of(at::Device device) {
 
 nlohmann::json measure(const Llm& llm, DecodingMethod& method, const nlohmann::json& wanted) {
   const auto length = wanted.at("prompt").get<std::int64_t>();
-  const auto batch = wanted.at("batch").get<std::int64_t>();
+  const auto batch = wanted.at("batch").get<std::int64_t>(), seed = wanted.value("seed", std::int64_t{1});
   GenerationOptions options;
   options.max_new_tokens = wanted.at("new").get<std::int64_t>();
   options.ignore_end = true;
@@ -66,7 +66,8 @@ nlohmann::json measure(const Llm& llm, DecodingMethod& method, const nlohmann::j
   for (std::int64_t b = 0; b < batch; ++b) {
     Request request{.prompt = {}, .index = b};
     for (std::int64_t i = 0; i < length; ++i)
-      request.prompt.push_back(static_cast<std::int32_t>(1000 + (7919 * i + 104729 * b) % 40000));
+      request.prompt.push_back(
+          static_cast<std::int32_t>(1000 + (7919 * i + 104729 * b + 15485863 * seed) % 40000));
     requests.push_back(std::move(request));
   }
   const auto start = Clock::now();
@@ -106,8 +107,8 @@ int run(const SpeedOptions& options, Invocation&) {
   for (const Gpu& gpu : gpus(on_gpu ? 0 : -1)) free[Place::gpu(gpu.id)] = gpu.memory_free;
   LlmPlan plan = plan_llm(folder.config, where, {}, free);
   Llm llm = load_llm(std::move(folder), std::move(plan));
-  const auto method = plain_method(llm.decoder, {}, 0,
-                                   options.cuda_graphs ? RecorderFactory(&make_graph_recorder) : RecorderFactory());
+  const auto method = plain_method(
+      llm.decoder, {}, 0, options.cuda_graphs ? RecorderFactory(&make_graph_recorder) : RecorderFactory());
   std::string line;
   while (std::getline(std::cin, line)) {
     nlohmann::json row = measure(llm, *method, nlohmann::json::parse(line));

@@ -1,5 +1,5 @@
-// Recorded decoding steps on the pretend device, where a recording is the work itself: it must wait for nothing
-// and take nothing from the host, as a CUDA graph could not either.
+// Recorded decoding steps on the pretend device, where a recording is the work itself: it must wait for
+// nothing and take nothing from the host, as a CUDA graph could not either.
 
 #include "model/llm/decode_graphs.h"
 
@@ -69,7 +69,8 @@ TEST(DecodeGraphs, LogitsAreThoseOfForward) {
       for (std::size_t step = 0; step < 4; ++step) {
         std::vector<NewTokens> batch;
         for (const std::int64_t sequence : sequences)
-          batch.push_back({sequence, std::span(tokens).subspan((step + static_cast<std::size_t>(sequence)) % 4, 1)});
+          batch.push_back(
+              {sequence, std::span(tokens).subspan((step + static_cast<std::size_t>(sequence)) % 4, 1)});
         const at::Tensor logits = graphs.logits(batch);
         const at::Tensor wanted = decoder.logits(decoder.forward(batch, wanted_cache).last);
         EXPECT_LT((logits - wanted).abs().max().to(at::kCPU).item<double>(), 1e-3)
@@ -106,7 +107,8 @@ TEST(DecodeGraphs, AnswersAreThoseWithoutGraphs) {
   Decoder decoder = decoder_of(tiny);
   std::vector<Request> requests;
   for (const auto& ids : kPrompts) requests.push_back({ids, static_cast<std::int64_t>(requests.size())});
-  for (const SamplingOptions& sampling : {SamplingOptions{}, SamplingOptions{.temperature = 0.8, .top_p = 0.9}}) {
+  for (const SamplingOptions& sampling :
+       {SamplingOptions{}, SamplingOptions{.temperature = 0.8, .top_p = 0.9}}) {
     const auto answers = [&](DecodingMethod& method) {
       return generate(folder, method, requests, {.max_new_tokens = 80, .ignore_end = true});
     };

@@ -33,9 +33,10 @@ except ImportError as error:
 
 TOLERANCE = 1e-4
 # SmolLM2's logits reach 200 after the embeddings and 90 inside, and its first position carries hidden values of thousands
-# that later layers take away again: transformers in fp32 is up to 1.3e-4 from its own fp64. Beside the tolerance the
-# largest difference may grow with the layer's largest logit; what is wrong, rather than rounded, shows in the mean.
-RELATIVE = 1.5e-6
+# that later layers take away again: transformers in fp32 is up to 1.3e-4 from its own fp64, and so may relmpi be to the
+# other side. Beside the tolerance the largest difference may grow with the layer's largest logit; what is wrong, rather
+# than rounded, shows in the mean.
+RELATIVE = 3e-6
 MEAN = 2e-5
 CLEAR = 1e-3  # a gap between the two best logits that rounding cannot close
 THREADS = 1  # as ctest runs tests side by side

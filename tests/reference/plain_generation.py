@@ -3,7 +3,7 @@
 
   plain_generation.py --model FOLDER --dtype fp32|bf16|fp16 --threads N [--device cuda] [--compile]
 
-Reads a line {"prompt":tokens,"new":tokens,"batch":sequences,"best":field} at a time and answers each with a line
+Reads a line {"prompt":tokens,"new":tokens,"batch":sequences,"best":field,"seed":of the ids} at a time and answers each with a line
 {"way":..,"prefill_tokens_per_s":x,"decode_tokens_per_s":x,"ttft_s":x,"tried":{way:x}}. Of the ways
 below, the one measured is that whose `best` (prefill_tokens_per_s or decode_tokens_per_s) is greatest when each is tried
 twice, at the first line of a shape.
@@ -100,8 +100,8 @@ def by_compiled_step(model, ids, new_tokens, capacity):
 WAYS = {"generate": by_generate, "loop, DynamicCache": by_dynamic_cache, "loop, StaticCache": by_static_cache}
 
 
-def measure(model, way, prompt, new_tokens, batch, capacity):
-    ids = torch.randint(model.config.vocab_size, (batch, prompt), generator=torch.Generator().manual_seed(1))
+def measure(model, way, prompt, new_tokens, batch, capacity, seed):
+    ids = torch.randint(model.config.vocab_size, (batch, prompt), generator=torch.Generator().manual_seed(seed))
     ids = ids.to(model.device)
     wait_for(ids)
     begin = time.perf_counter()
@@ -141,11 +141,11 @@ def main():
             if key not in best:
                 tried = {way: 0.0 for way in WAYS}
                 for way in [*WAYS, *WAYS]:
-                    found = measure(model, way, shape["prompt"], min(TRIAL_TOKENS, shape["new"]), shape["batch"], capacity)
+                    found = measure(model, way, shape["prompt"], min(TRIAL_TOKENS, shape["new"]), shape["batch"], capacity, shape.get("seed", 1))
                     tried[way] = max(tried[way], found[shape["best"]])
                 best[key] = max(tried, key=tried.get), tried
             way, tried = best[key]
-            answer = measure(model, way, shape["prompt"], shape["new"], shape["batch"], capacity)
+            answer = measure(model, way, shape["prompt"], shape["new"], shape["batch"], capacity, shape.get("seed", 1))
         print(json.dumps(answer | {"tried": tried}), flush=True)
     return 0
 
