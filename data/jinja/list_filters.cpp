@@ -55,6 +55,7 @@ Value sorted(const Value& input, const Arguments& arguments, Budget& budget) {
     return falling ? less(keys[b], keys[a], budget) : less(keys[a], keys[b], budget);
   });
   std::vector<Value> values;
+  values.reserve(order.size());
   for (const std::size_t i : order) values.push_back(items->values[i]);
   return list_of(std::move(values));
 }
@@ -120,7 +121,8 @@ Value mapped(const Value& input, const Arguments& arguments, Budget& budget) {
     if (by == nullptr) throw Trouble("a filter's name or attribute= is missing");
     for (const Value& one : items->values) {
       Value found = path(one, *by, budget);
-      values.push_back(found.is<Undefined>() && otherwise != nullptr ? *otherwise : std::move(found));
+      if (found.is<Undefined>() && otherwise != nullptr) found = *otherwise;
+      values.push_back(std::move(found));
     }
   } else {
     if (arguments.values[0].text() == nullptr) throw Trouble("a filter's name was expected");

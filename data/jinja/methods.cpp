@@ -36,6 +36,7 @@ std::int64_t whole_argument(const Arguments& arguments, std::size_t place, const
 Value list_of(std::vector<std::string> texts, Budget& budget) {
   budget.step(std::ssize(texts));
   std::vector<Value> values;
+  values.reserve(texts.size());
   for (std::string& text : texts) values.emplace_back(std::move(text));
   return sequence(SequenceKind::kList, std::move(values));
 }
