@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "model/dgca/initialise.h"
+#include "model/model_path.h"
 #include "model/safetensors.h"
 
 namespace relmpi {
@@ -29,14 +30,8 @@ std::string modern_name(const std::string& name) {
 
 std::map<std::string, at::Tensor> read_weights(const std::filesystem::path& folder) {
   const auto file = folder / "model.safetensors";
-  if (!std::filesystem::exists(file)) {
-    if (std::filesystem::exists(folder / "pytorch_model.bin"))
-      throw InputError(
-          "{} holds pytorch_model.bin, a Python pickle, which relmpi does not open; save it again from "
-          "transformers with model.save_pretrained(folder, safe_serialization=True)",
-          folder.string());
+  if (!std::filesystem::exists(file))
     throw InputError("{} has no model.safetensors: is it a model folder?", folder.string());
-  }
   std::map<std::string, at::Tensor> tensors;
   for (auto& [name, tensor] : read_safetensors(file)) tensors.emplace(modern_name(name), tensor);
   return tensors;
@@ -77,8 +72,7 @@ at::Tensor Model::candidate_table() const {
 
 Model load_model(const std::filesystem::path& folder, at::Device device, bool allow_plain_bert,
                  std::uint64_t seed, const std::function<void(ModelConfig&)>& adjust) {
-  if (!std::filesystem::is_directory(folder))
-    throw InputError("the model folder {} does not exist", folder.string());
+  demand_model_folder(folder);
   Model model;
   model.config = load_config(folder / "config.json");
   if (adjust) adjust(model.config);

@@ -18,7 +18,7 @@ struct LlmFolder {
 };
 
 // Reads config.json, generation_config.json and the tokenizer, no weights. Throws InputError: what
-// load_llm_config, BpeTokenizer::load and end_tokens say, and for a vocabulary larger than the embedding.
+// demand_model_folder, load_llm_config, BpeTokenizer::load and end_tokens say.
 LlmFolder open_llm_folder(const std::filesystem::path& path);
 
 }  // namespace relmpi

@@ -61,11 +61,6 @@ Tensors map_shards(const fs::path& folder) {
 Tensors map_weight_files(const fs::path& folder) {
   if (fs::exists(folder / kWhole)) return map_safetensors(folder / kWhole);
   if (fs::exists(folder / kIndex)) return map_shards(folder);
-  if (fs::exists(folder / "pytorch_model.bin") || fs::exists(folder / "pytorch_model.bin.index.json"))
-    throw InputError(
-        "{} holds pytorch_model.bin, a Python pickle, which relmpi does not open; save it again from "
-        "transformers with model.save_pretrained(folder, safe_serialization=True)",
-        folder.string());
   throw InputError("{} has neither {} nor {}: is it a model folder?", folder.string(), kWhole, kIndex);
 }
 

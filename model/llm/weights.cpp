@@ -15,7 +15,9 @@ using Shape = std::vector<std::int64_t>;
 class Source {
  public:
   Source(const std::filesystem::path& folder, at::ScalarType dtype)
-      : folder_(folder.string()), dtype_(dtype), tensors_(map_weight_files(folder)) {}
+      : folder_(folder.string()), dtype_(dtype), tensors_(map_weight_files(folder)) {
+    if (tensors_.contains("embed_tokens.weight")) add_prefix();
+  }
 
   // Copied to the device in the dtype of the model.
   at::Tensor take(const std::string& name, const Shape& shape, at::Device device) {
@@ -56,11 +58,19 @@ class Source {
   }
 
  private:
+  // Of AutoModel's save_pretrained, which knows no head: names begin inside the model.
+  void add_prefix() {
+    std::map<std::string, at::Tensor> named;
+    for (auto& [name, tensor] : tensors_)
+      named.emplace(name == "lm_head.weight" ? name : "model." + name, tensor);
+    tensors_ = std::move(named);
+  }
+
   at::Tensor find(const std::string& name, const Shape& shape) {
     const auto found = tensors_.find(name);
     if (found == tensors_.end())
       throw InputError("{}: tensor {} is missing; config.json asks for it", folder_, name);
-    const at::Tensor tensor = found->second;
+    at::Tensor tensor = found->second;
     if (tensor.sizes() != at::IntArrayRef(shape))
       throw InputError("{}: tensor {} has the shape [{}], but config.json makes it [{}]", folder_, name,
                        fmt::join(tensor.sizes(), ", "), fmt::join(shape, ", "));

@@ -183,7 +183,37 @@ TEST(LlmFolder, ErrorsNameWhatIsWrong) {
       }),
       "\"longrope\"");
   has(error_after([](TinyLlm& t) { t.config["quantization_config"] = {{"bits", 4}}; }), "quantised");
-  has(error_after([](TinyLlm& t) { t.config["vocab_size"] = 256; }), "257 tokens, but the embedding 256");
+}
+
+// Of AutoModel's save_pretrained: no "model." before the names.
+TEST(LlmFolder, NamesMayBeginInsideTheModel) {
+  TinyLlm tiny("qwen3", /*tied=*/true);
+  Decoder usual = tiny.decoder();
+  for (auto& [name, tensor] : tiny.tensors)
+    if (name.starts_with("model.")) name.erase(0, 6);
+  tiny.save();
+  Decoder bare = tiny.decoder();
+  EXPECT_TRUE(at::equal(logits_of(bare, text(9)), logits_of(usual, text(9))));
+}
+
+// Some tokenizers have names for tokens that the model never had.
+TEST(LlmFolder, TokensBeyondTheEmbeddingAreRefusedWhenTheyAreUsed) {
+  TinyLlm tiny("qwen3", /*tied=*/true);
+  const std::int32_t beyond = tiny.config["vocab_size"];
+  for (std::int32_t id = 257; id <= beyond; ++id)
+    tiny.tokenizer["added_tokens"].push_back({{"id", id},
+                                              {"content", fmt::format("<|unused{}|>", id)},
+                                              {"single_word", false},
+                                              {"lstrip", false},
+                                              {"rstrip", false},
+                                              {"normalized", false},
+                                              {"special", true}});
+  tiny.save();
+  Llm llm = tiny.open();
+  const Ids ids = llm.folder.tokenizer.encode(fmt::format("<|unused{}|>", beyond));
+  EXPECT_EQ(ids, Ids{beyond});
+  EXPECT_NE(input_error([&] { logits_of(llm.decoder, ids); }).find(fmt::format("token id {}", beyond)),
+            std::string::npos);
 }
 
 TEST(LlmFolder, YarnLengthensTheContext) {
